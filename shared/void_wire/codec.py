@@ -1,0 +1,208 @@
+"""Messages to bytes and back.
+
+A message is one or two ZeroMQ frames: a MessagePack map ``{"kind", "id", field...}``, and for FrameHeader the
+file's bytes, raw. Decoding is strict: an unknown kind or field, a missing field, a value of another type (a
+bool is no int), anything over the size limits is a ProtocolError; what a message's own check finds wrong is
+the sentence of that check.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import typing
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Dict, Sequence, Tuple, Type, TypeVar, Union
+
+import msgpack
+
+from void_wire import messages
+from void_wire.errors import ProtocolError, SettingsError
+
+MAX_REQUEST_BYTES = 64 * 1024
+"""A client's control message is smaller than this; the server's sockets drop a peer that sends more."""
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""An answer is smaller than this (an inventory of 20,000 frames takes about 3 MB)."""
+
+M = TypeVar("M")
+Kinds = Dict[str, Type[Any]]
+
+REQUESTS: Kinds = {
+    cls.kind: cls
+    for cls in (
+        messages.Hello,
+        messages.Submit,
+        messages.AskInventory,
+        messages.Watch,
+        messages.Cancel,
+        messages.ListJobs,
+    )
+}
+ANSWERS: Kinds = {
+    cls.kind: cls
+    for cls in (
+        messages.Welcome,
+        messages.JobStatus,
+        messages.JobList,
+        messages.Inventory,
+        messages.Refused,
+    )
+}
+DATA: Kinds = {
+    cls.kind: cls
+    for cls in (messages.FrameHeader, messages.FrameAck, messages.FrameRefused, messages.FetchFrame)
+}
+
+
+def digest(payload: Union[bytes, memoryview]) -> str:
+    """BLAKE2b-128 of a file's bytes, 32 hex digits: EXR itself notices almost no flipped bit."""
+    return hashlib.blake2b(payload, digest_size=16).hexdigest()
+
+
+def encode(message: Any, number: int = 0) -> bytes:
+    """``message`` as a MessagePack map; ``number`` ties an answer to its request."""
+    body = {"kind": message.kind, "id": number}
+    body.update(_plain(message))
+    return typing.cast(bytes, msgpack.packb(body))
+
+
+def decode(data: Union[bytes, memoryview], kinds: Kinds) -> Tuple[Any, int]:
+    """The message of one of ``kinds`` in ``data``, and its number.
+
+    Raises ProtocolError for bytes that are none, SettingsError for a message whose own check fails.
+    """
+    body = _unpack(data)
+    if not isinstance(body, dict):
+        raise ProtocolError("A message is not a map: the peer is no VOID program of this version.")
+    kind, number = body.pop("kind", None), body.pop("id", None)
+    cls = kinds.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise ProtocolError(
+            f"Message kind {str(kind)[:40]!r} is not known: update the older of the two sides."
+        )
+    if type(number) is not int:
+        raise ProtocolError(f"A {kind} message has no number.")
+    return _build(body, cls, str(kind)), number
+
+
+def number_of(data: Union[bytes, memoryview]) -> int:
+    """The number of a message that could not be decoded, to refuse it by; 0 when it has none."""
+    try:
+        body = _unpack(data)
+    except ProtocolError:
+        return 0
+    number = body.get("id") if isinstance(body, dict) else None
+    return number if type(number) is int else 0
+
+
+def to_map(value: Any) -> Dict[str, Any]:
+    """A dataclass as plain maps, lists, strings and numbers (what a job file or a database row holds)."""
+    return typing.cast(Dict[str, Any], _plain(value))
+
+
+def from_map(raw: Any, cls: Type[M]) -> M:
+    """The inverse of to_map, as strict as decode."""
+    return typing.cast(M, _build(raw, cls, cls.__name__))
+
+
+def _unpack(data: Union[bytes, memoryview]) -> Any:
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ProtocolError(f"A message of {len(data)} bytes is over the limit of {MAX_MESSAGE_BYTES}.")
+    try:
+        return msgpack.unpackb(
+            data,
+            strict_map_key=False,
+            max_str_len=2 * messages.MAX_TEXT,
+            max_bin_len=0,
+            max_array_len=messages.MAX_FRAMES,
+            max_map_len=messages.MAX_FRAMES,
+            max_ext_len=0,
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
+        raise ProtocolError(f"A message is not readable ({type(error).__name__}).") from None
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+@lru_cache(maxsize=None)
+def _fields(cls: Any) -> Dict[str, Tuple[Any, bool]]:
+    """Field name -> (its type, whether it must be given)."""
+    hints = typing.get_type_hints(cls)
+    missing = dataclasses.MISSING
+    return {
+        f.name: (hints[f.name], f.default is missing and f.default_factory is missing)
+        for f in dataclasses.fields(cls)
+    }
+
+
+def _build(raw: Any, kind: Any, where: str) -> Any:
+    """``raw`` as the type ``kind``, without any coercion but int to float and str to Enum."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Union:  # only Optional is used
+        return None if raw is None else _build(raw, inner[0], where)
+    if origin in (list, tuple):
+        if not isinstance(raw, list):
+            raise _wrong(where, "a list", raw)
+        built = [_build(item, inner[0], where) for item in raw]
+        return built if origin is list else tuple(built)
+    if origin is dict:
+        if not isinstance(raw, dict):
+            raise _wrong(where, "a map", raw)
+        return {_build(k, inner[0], where): _build(v, inner[1], where) for k, v in raw.items()}
+    if dataclasses.is_dataclass(kind):
+        return _build_dataclass(raw, typing.cast(Type[Any], kind), where)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        try:
+            return kind(raw)
+        except (ValueError, TypeError):
+            raise _wrong(where, " or ".join(repr(member.value) for member in kind), raw) from None
+    if kind is float and type(raw) is int:
+        return float(raw)
+    if type(raw) is not kind or (kind is float and not math.isfinite(raw)):
+        raise _wrong(where, f"of type {kind.__name__}", raw)
+    return raw
+
+
+def _build_dataclass(raw: Any, cls: Type[Any], where: str) -> Any:
+    if not isinstance(raw, dict):
+        raise _wrong(where, "a map", raw)
+    fields = _fields(typing.cast(typing.Hashable, cls))
+    unknown = [name for name in raw if name not in fields]
+    lacking = [name for name, (_, needed) in fields.items() if needed and name not in raw]
+    if unknown or lacking:
+        raise ProtocolError(
+            f"{where}: "
+            + "; ".join(
+                ([f"unknown {_names(unknown)}"] if unknown else [])
+                + ([f"lacks {_names(lacking)}"] if lacking else [])
+            )
+            + ". Update the older of the two sides."
+        )
+    values = {name: _build(value, fields[name][0], f"{where}.{name}") for name, value in raw.items()}
+    try:
+        return cls(**values)
+    except (SettingsError, ProtocolError):
+        raise
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ProtocolError(f"{where}: {error}") from None
+
+
+def _names(names: Sequence[Any]) -> str:
+    return ", ".join(str(name)[:40] for name in names[:5])
+
+
+def _wrong(where: str, expected: str, raw: Any) -> ProtocolError:
+    return ProtocolError(f"{where} is {str(raw)[:60]!r}; it must be {expected}.")

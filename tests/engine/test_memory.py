@@ -1,0 +1,144 @@
+"""Memory modes: which is chosen, and that each runs the same model."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from void_server.engine.checkpoints import load_pipeline
+from void_server.engine.conditioning import draw
+from void_server.engine.memory import MODES, choose_mode, needed_bytes, out_of_memory, part_bytes, place
+from void_server.engine.pipeline import PassPlan, VoidPipeline
+from void_server.engine.windows import latent_frames
+from void_wire.errors import GpuMemory, SettingsError
+
+torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
+
+MODEL = Path(__file__).parents[1] / "golden" / "portable" / "model"
+GIB = 2**30
+PUBLISHED = {
+    "text_encoder": 9_524_000_000,
+    "vae": 431_167_814,
+    "transformer": 11_142_925_568,
+    "transformer_2": 11_142_925_568,
+}
+"""Bytes of the published parts in bfloat16, counted from their configs."""
+
+
+def chosen(free_gib: float, host_gib: float = 64, wanted: str = "auto") -> str:
+    return choose_mode(
+        wanted,
+        device="cuda",
+        sizes=PUBLISHED,
+        free_bytes=int(free_gib * GIB),
+        host_free_bytes=int(host_gib * GIB),
+    )
+
+
+def test_auto_takes_the_fastest_that_fits() -> None:
+    found = [chosen(free) for free in (140, 79, 39, 23, 13.8, 12)]
+    assert found == ["resident", "resident", "offload", "offload", "offload", "group"]
+
+
+def test_auto_spares_a_small_host() -> None:
+    assert [chosen(free, host_gib=24) for free in (79, 23, 12)] == ["resident", "low", "low"]
+
+
+def test_a_leaner_mode_needs_less() -> None:
+    needs = [needed_bytes(mode, PUBLISHED, (384, 672)) for mode in MODES]
+    assert needs == sorted(needs, reverse=True)
+    assert needed_bytes("group", PUBLISHED, (192, 336)) < needed_bytes("offload", PUBLISHED, (192, 336))
+
+
+def test_a_mode_asked_for_is_taken() -> None:
+    assert [chosen(1, wanted=mode) for mode in MODES] == list(MODES)
+
+
+def test_the_cpu_knows_resident_alone() -> None:
+    for_cpu = {"device": "cpu", "sizes": PUBLISHED, "free_bytes": 0, "host_free_bytes": 0}
+    assert choose_mode("auto", **for_cpu) == "resident"
+    assert choose_mode("resident", **for_cpu) == "resident"
+    with pytest.raises(SettingsError, match="Memory mode low moves weights to a GPU and this is the CPU"):
+        choose_mode("low", **for_cpu)
+    with pytest.raises(SettingsError, match="choose one of auto, resident, offload, group, low"):
+        choose_mode("fast", **for_cpu)
+
+
+def test_out_of_memory_says_what_was_needed_and_the_next_step() -> None:
+    error = out_of_memory("resident", PUBLISHED, (720, 1088), 40 * GIB)
+    assert isinstance(error, GpuMemory)
+    assert str(error) == (
+        "The GPU ran out of memory at raster 720 x 1088 in memory mode resident: about 69.5 GiB are needed and "
+        "40.0 GiB were free; use memory mode offload, or a smaller raster."
+    )
+    assert "use a smaller raster" in str(out_of_memory("low", PUBLISHED, (384, 672), GIB))
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[str, torch.Tensor]:
+    """What each mode makes of the same request on the CPU, twice."""
+    made = {}
+    for mode in MODES:
+        pipe = load_pipeline(MODEL, dtype=torch.float32)
+        pipe.set_progress_bar_config(disable=True)
+        place(pipe, mode, torch.device("cpu"))
+        made[mode] = run(pipe)
+        assert run(pipe).equal(made[mode]), mode
+    return made
+
+
+def run(pipe: VoidPipeline) -> torch.Tensor:
+    quadmask = torch.full((6, 48, 64), 255, dtype=torch.uint8)
+    quadmask[:, 10:30, 20:40] = 0
+    return pipe(
+        draw((6, 3, 48, 64), 1).mul(0.2).add(0.5).clamp(0, 1),
+        quadmask,
+        "a table",
+        raster=(48, 64),
+        window_frames=13,
+        pass1=PassPlan(1, 2, 1.0),
+        pass2=PassPlan(2, 2, 6.0),
+        warp=lambda frames: draw((1, latent_frames(len(frames)), 16, 6, 8), 9),
+    ).frames
+
+
+@pytest.mark.parametrize("mode", ["offload", "group"])
+def test_moving_weights_changes_no_bit(frames: dict[str, torch.Tensor], mode: str) -> None:
+    assert frames[mode].equal(frames["resident"])
+
+
+def test_float8_weights_are_near_and_not_the_same(frames: dict[str, torch.Tensor]) -> None:
+    off = float((frames["low"] - frames["resident"]).abs().max())
+    assert 0 < off < 0.1
+
+
+def test_low_stores_the_transformers_and_nothing_else_as_float8() -> None:
+    pipe = load_pipeline(MODEL, dtype=torch.float32)
+    before = part_bytes(pipe)
+    place(pipe, "low", torch.device("cpu"))
+    after = part_bytes(pipe)
+    stored = {p.dtype for p in pipe.transformer_2.transformer_blocks[0].attn1.parameters() if p.ndim == 2}
+    assert stored == {torch.float8_e4m3fn}
+    assert after["transformer"] < 0.6 * before["transformer"]
+    assert (after["vae"], after["text_encoder"]) == (before["vae"], before["text_encoder"])
+
+
+def test_offload_brings_every_part_to_the_device_by_its_own_hook() -> None:
+    """Encode and decode call the VAE's inner parts: its hook has to run all the same."""
+    pipe = load_pipeline(MODEL, dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    place(pipe, "offload", torch.device("cpu"))
+    woken = []
+    for name in ("text_encoder", "vae", "transformer", "transformer_2"):
+        hook = getattr(pipe, name)._hf_hook
+
+        def note(
+            module: torch.nn.Module, *args: object, name: str = name, call=hook.pre_forward, **kwargs: object
+        ):
+            woken.append(name)
+            return call(module, *args, **kwargs)
+
+        hook.pre_forward = note
+    run(pipe)
+    order = [name for place, name in enumerate(woken) if not place or woken[place - 1] != name]
+    assert order == ["text_encoder", "vae", "transformer", "vae", "transformer_2", "vae"]

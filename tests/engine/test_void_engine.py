@@ -1,0 +1,189 @@
+"""VoidEngine as the worker uses it: what it yields, how it reports, and that a job leaves nothing for the next."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from void_server.engine.pipeline import VoidPipeline
+from void_server.engine.void import Decoded, VoidEngine
+from void_server.progress import Cancelled
+from void_wire.errors import CheckpointError, GpuMemory, SettingsError, SizeMismatch
+from void_wire.messages import Stage, VoidSettings
+
+torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
+
+MODEL = Path(__file__).parents[1] / "golden" / "portable" / "model"
+RASTER = (48, 64)
+
+
+@pytest.fixture(scope="module")
+def engine() -> VoidEngine:
+    return VoidEngine.load(MODEL, device="cpu")
+
+
+def shot(frames: int) -> tuple[np.ndarray, np.ndarray]:
+    plate = np.random.default_rng(1).random((frames, *RASTER, 3), dtype=np.float32) * 0.2 + 0.4
+    quadmask = np.full((frames, *RASTER), 255, np.uint8)
+    quadmask[:, 10:30, 20:40] = 0
+    return plate, quadmask
+
+
+def settings(**changes: object) -> VoidSettings:
+    short = {"pass1_steps": 2, "pass2_steps": 3, "window_frames": 13, "warped_noise": "corrected"}
+    return VoidSettings(raster_height_px=RASTER[0], raster_width_px=RASTER[1], **{**short, **changes})
+
+
+def run(
+    engine: VoidEngine, frames: int = 6, progress: Callable | None = None, **changes: object
+) -> list[Decoded]:
+    watched = {} if progress is None else {"progress": progress}
+    return list(engine.remove(*shot(frames), "a table", settings(**changes), **watched))
+
+
+def joined(decoded: list[Decoded], number: int) -> np.ndarray:
+    return np.concatenate([one.frames for one in decoded if one.passes == number])
+
+
+@pytest.mark.parametrize("frames", [1, 6, 13, 14])
+@pytest.mark.parametrize("passes", [1, 2])
+def test_every_index_comes_once_per_pass_and_in_order(engine: VoidEngine, frames: int, passes: int) -> None:
+    decoded = run(engine, frames, passes=passes, window_frames=21)
+    assert [one.passes for one in decoded] == sorted(one.passes for one in decoded)
+    for number in range(1, passes + 1):
+        mine = [one for one in decoded if one.passes == number]
+        indices = [one.first + offset for one in mine for offset in range(len(one.frames))]
+        assert indices == list(range(frames))
+    assert {one.passes for one in decoded} == set(range(1, passes + 1))
+    for one in decoded:
+        assert one.frames.dtype == np.float32
+        assert one.frames.shape[1:] == (*RASTER, 3)
+        assert one.frames.flags.c_contiguous
+        assert one.frames.min() >= 0
+        assert one.frames.max() <= 1
+
+
+def test_pass_2_follows_pass_1_over_several_windows(engine: VoidEngine) -> None:
+    decoded = run(engine, 30, window_frames=21)
+    assert joined(decoded, 1).shape == joined(decoded, 2).shape == (30, *RASTER, 3)
+    assert not np.array_equal(joined(decoded, 1), joined(decoded, 2))
+
+
+def test_same_request_same_bytes_in_any_order_and_in_another_engine(engine: VoidEngine) -> None:
+    first = run(engine, seed=3)
+    run(engine, seed=4)
+    again = run(engine, seed=3)
+    elsewhere = run(VoidEngine.load(MODEL, device="cpu"), seed=3)
+    other = run(engine, seed=4)
+    for number in (1, 2):
+        assert joined(first, number).tobytes() == joined(again, number).tobytes()
+        assert joined(first, number).tobytes() == joined(elsewhere, number).tobytes()
+        assert joined(first, number).tobytes() != joined(other, number).tobytes()
+
+
+def test_progress_is_told_after_every_step(engine: VoidEngine) -> None:
+    told = []
+    run(engine, progress=lambda *seen: told.append(seen))
+    assert [seen for seen in told if seen[0] is Stage.PASS1] == [(Stage.PASS1, step, 2) for step in range(3)]
+    assert [seen for seen in told if seen[0] is Stage.PASS2] == [(Stage.PASS2, step, 3) for step in range(4)]
+    noise = [step for stage, step, _ in told if stage is Stage.NOISE]
+    assert noise == list(range(len(noise)))
+    assert len(noise) > 1
+    order = [stage for place, (stage, *_) in enumerate(told) if not place or told[place - 1][0] is not stage]
+    assert order == [Stage.PASS1, Stage.NOISE, Stage.PASS2]
+
+
+def test_frames_are_given_out_while_the_job_still_runs(engine: VoidEngine) -> None:
+    told = []
+    stream = engine.remove(*shot(6), "a table", settings(), lambda *seen: told.append(seen))
+    assert next(stream).passes == 1
+    assert told[-1] == (Stage.PASS1, 2, 2)
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"), [(Stage.PASS1, 0), (Stage.PASS1, 1), (Stage.NOISE, 2), (Stage.PASS2, 2)]
+)
+def test_a_cancelled_job_stops_within_the_step_and_leaves_nothing(
+    engine: VoidEngine, stage: Stage, step: int
+) -> None:
+    before = run(engine)
+    told = []
+
+    def cancel(*seen: object) -> None:
+        told.append(seen[:2])
+        if seen[:2] == (stage, step):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run(engine, progress=cancel)
+    assert told[-1] == (stage, step)
+    after = run(engine)
+    for number in (1, 2):
+        assert joined(after, number).tobytes() == joined(before, number).tobytes()
+
+
+def test_a_stream_that_is_dropped_leaves_nothing(engine: VoidEngine) -> None:
+    before = joined(run(engine, passes=1), 1)
+    stream = engine.remove(*shot(13), "another table", settings(seed=9))
+    next(stream)
+    next(stream)
+    stream.close()
+    assert joined(run(engine, passes=1), 1).tobytes() == before.tobytes()
+
+
+def test_out_of_memory_is_a_sentence_and_the_engine_lives_on(
+    engine: VoidEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = joined(run(engine, passes=1), 1)
+
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VoidPipeline, "condition", full)
+        with pytest.raises(
+            GpuMemory, match=r"raster 48 x 64 in memory mode resident: about .* GiB are needed and"
+        ):
+            run(engine)
+    assert joined(run(engine, passes=1), 1).tobytes() == before.tobytes()
+
+
+def test_the_record_says_what_made_the_result(engine: VoidEngine) -> None:
+    assert engine.memory_mode == "resident"
+    assert engine.device == "cpu"
+    assert engine.record["memory_mode"] == "resident"
+    assert engine.record["dtype"] == "float32"
+    assert engine.record["torch"] == torch.__version__
+    assert len(engine.record["void_pass1"]) == 32
+    assert engine.record["void_pass1"] != engine.record["void_pass2"]
+    assert all(isinstance(value, str) and value for value in engine.record.values())
+
+
+def test_loading_reports_part_by_part_and_can_be_stopped() -> None:
+    told = []
+    VoidEngine.load(MODEL, device="cpu", progress=lambda *seen: told.append(seen))
+    assert told == [(Stage.LOAD, step, 4) for step in range(5)]
+
+    def stop(stage: Stage, step: int, steps: int) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        VoidEngine.load(MODEL, device="cpu", progress=stop)
+
+
+def test_what_cannot_run_is_refused_before_the_first_step(engine: VoidEngine, tmp_path: Path) -> None:
+    plate, quadmask = shot(4)
+    with pytest.raises(SizeMismatch):
+        next(engine.remove(plate, quadmask[:2], "a table", settings()))
+    with pytest.raises(SettingsError, match="flow"):
+        next(engine.remove(plate, quadmask, "a table", settings(flow="raft")))
+    with pytest.raises(CheckpointError, match="void weights pull"):
+        VoidEngine.load(tmp_path)
+    with pytest.raises(SettingsError, match="moves weights to a GPU"):
+        VoidEngine.load(MODEL, device="cpu", memory="group")
+    for name in ("tpu9", "cuda:99", "mps"):
+        with pytest.raises(SettingsError, match=f"Device is '{name}'"):
+            VoidEngine.load(MODEL, device=name)

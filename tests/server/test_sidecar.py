@@ -1,0 +1,77 @@
+"""A result's record asks for the very same job again."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from void_server import sidecar
+from void_wire.errors import SettingsError
+from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings
+
+SPEC = JobSpec(
+    job="lime-0001",
+    shot="lime",
+    engine="void",
+    frames=FrameRange(1001, 1009, 2),
+    roles=(Role.PLATE, Role.REMOVE),
+    prompt="a table",
+    void=VoidSettings(seed=7, pass1_steps=3),
+)
+
+
+@pytest.mark.parametrize(
+    ("out", "name"),
+    [
+        ("a/result.%04d.exr", "a/result.void.json"),
+        ("result_####.exr", "result.void.json"),
+        ("shot.v003.$F4.exr", "shot.v003.void.json"),
+        ("single.exr", "single.void.json"),
+        ("%04d.exr", "result.void.json"),
+    ],
+)
+def test_the_record_lies_beside_the_result(out: str, name: str) -> None:
+    assert sidecar.path_for(out) == Path(name)
+
+
+def test_every_setting_is_in_the_record_as_an_option() -> None:
+    picture = {*sidecar.PICTURE_OPTIONS, *sidecar.MODEL_PICTURE_OPTIONS, "overlay", "enlarge"}
+    assert picture == {field.name for field in dataclasses.fields(PictureSettings)}
+    pairs = {
+        "pass1_steps",
+        "pass2_steps",
+        "pass1_guidance",
+        "pass2_guidance",
+        "raster_height_px",
+        "raster_width_px",
+    }
+    assert {*sidecar.VOID_OPTIONS, *pairs, "conditioning"} == {
+        f.name for f in dataclasses.fields(VoidSettings)
+    }
+
+
+def test_options_come_back(tmp_path: Path) -> None:
+    path = sidecar.write(str(tmp_path / "r.%04d.exr"), SPEC, {"plate": "p.%04d.exr"}, {"seconds": "1"})
+    options = sidecar.read_options(path)
+    assert options["plate"] == str(Path("p.%04d.exr").absolute())
+    assert (options["range_"], options["seed"], options["steps"]) == ("1001-1009x2", 7, "3,50")
+    assert "raster" not in options
+    assert "compression" not in options
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", '{"format": 1}', '{"format": 1, "job": {}, "source": {}}', "\xff"]
+)
+def test_another_file_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text, encoding="latin-1")
+    with pytest.raises(SettingsError):
+        sidecar.read_options(tmp_path / "x.json")
+    with pytest.raises(SettingsError):
+        sidecar.read_options(tmp_path / "none.json")
+
+
+def test_a_newer_format_says_so(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps({"format": 2}))
+    with pytest.raises(SettingsError, match="format 2"):
+        sidecar.read_options(tmp_path / "x.json")

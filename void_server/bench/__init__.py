@@ -1,0 +1,1 @@
+"""Benchmarks, one module a name: ``rows()`` measures and returns rows. Never run by the tests."""

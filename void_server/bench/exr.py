@@ -1,0 +1,89 @@
+"""EXR frames through our reader and writer beside OpenImageIO alone, on the same file in the same run."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO
+
+from void_server.bench.row import Row, median_s
+from void_server.frames.exr import Pixels, read_plate, write_frame, write_result
+
+WIDTH, HEIGHT = 1920, 1080
+ROUNDS = 7
+GOAL = 0.8
+
+
+def rows() -> list[Row]:
+    """1080p half frames: reading whole, reading as float RGB, writing a result with a tenth of it changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [
+            row
+            for channels, compression in (("RGB", "zips"), ("RGBA", "zips"), ("RGB", "none"))
+            for row in _rows(Path(folder), channels, compression)
+        ]
+
+
+def _rows(folder: Path, channels: str, compression: str) -> list[Row]:
+    pixels = _photo(len(channels))
+    path = folder / "plate.exr"
+    write_frame(path, 1, pixels, channels, compression=compression)
+    plate = read_plate(path, 1)
+    rgb = plate.rgb
+    changed = np.zeros((HEIGHT, WIDTH), bool)
+    changed[300:624, 600:1240] = True
+
+    def measured(name: str, ours: Callable[[], object], theirs: Callable[[], object], note: str) -> Row:
+        megabytes = pixels.nbytes / 1e6
+        pairs = [
+            (median_s(ours, 1), median_s(theirs, 1)) for _ in range(ROUNDS)
+        ]  # in turn: other load hits both
+        value, baseline = (megabytes / statistics.median(times) for times in zip(*pairs, strict=True))
+        ratio = statistics.median(theirs_s / ours_s for ours_s, theirs_s in pairs)
+        name = f"exr {name} {channels} {compression}"
+        return Row(name, value, "MB/s", baseline, ratio, f"ratio >= {GOAL}", ratio >= GOAL, note)
+
+    return [
+        measured("read", lambda: read_plate(path, 1), lambda: _read(path, "half"), "every channel's bits"),
+        measured(
+            "read to float",
+            lambda: read_plate(path, 1).rgb,
+            lambda: _read(path, "float"),
+            "ours keeps the bits too",
+        ),
+        measured(
+            "write",
+            lambda: write_result(folder / "ours.exr", plate, rgb, changed),
+            lambda: _write(folder / "theirs.exr", plate.spec, pixels),
+            "ours also merges, checks, syncs and renames",
+        ),
+    ]
+
+
+def _read(path: Path, kind: str) -> None:
+    source: Any = OpenImageIO.ImageInput.open(str(path))
+    source.read_image(0, 0, 0, source.spec().nchannels, kind)
+    source.close()
+
+
+def _write(path: Path, spec: Any, pixels: Pixels) -> None:
+    target: Any = OpenImageIO.ImageOutput.create("openexr")
+    target.open(str(path), spec)
+    target.write_image(pixels)
+    target.close()
+
+
+def _photo(channels: int) -> Pixels:
+    """Smooth light with sensor noise, which is what makes a film frame hard to compress."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32) / 200
+    light = (0.4 + 0.3 * np.sin(x) * np.cos(y))[..., None] * np.linspace(1.0, 0.6, channels, dtype=np.float32)
+    noisy: Pixels = (light + rng.normal(0, 0.01, (HEIGHT, WIDTH, channels)).astype(np.float32)).astype(
+        np.float16
+    )
+    return noisy

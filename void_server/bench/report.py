@@ -1,0 +1,52 @@
+"""``void bench NAME``: run one benchmark and show its rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from void_server.bench.row import Row
+from void_wire.errors import SettingsError
+
+NAMES = ("transport", "exr", "warp", "step", "draft", "delivery")
+
+
+def run_bench(name: str, *, as_json: bool) -> None:
+    """Measure and print. Raises SettingsError for a name that is none, or when a package is missing."""
+    if name not in NAMES:
+        raise SettingsError(f"There is no benchmark {name!r}; choose one of {', '.join(NAMES)}.")
+    try:
+        module = importlib.import_module(f"void_server.bench.{name}")
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"Benchmark {name} needs {error.name}: install the whole project with pip install 'void-compositor[void]'."
+        ) from None
+    rows: list[Row] = module.rows()
+    if as_json:
+        print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
+    else:
+        Console(width=max(Console().width, 160)).print(_table(rows))
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table("name", "value", "baseline", "ratio", "goal", "holds", "note", box=None)
+    for row in rows:
+        holds = "not measured here" if row.holds is None else "yes" if row.holds else "NO"
+        table.add_row(
+            row.name,
+            _number(row.value, row.unit),
+            _number(row.baseline, row.unit),
+            _number(row.ratio, ""),
+            row.goal,
+            holds,
+            row.note,
+        )
+    return table
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.4g} {unit}".strip()

@@ -1,0 +1,134 @@
+"""One step of VoidPipeline beside the plainest loop over the same diffusers parts."""
+
+from __future__ import annotations
+
+import statistics
+
+import torch
+from diffusers import (
+    AutoencoderKLCogVideoX,
+    CogVideoXDDIMScheduler,
+    CogVideoXTransformer3DModel,
+    DDIMScheduler,
+)
+
+from void_server.bench.row import Row, median_s
+from void_server.engine.conditioning import draw
+from void_server.engine.pipeline import PassPlan, VoidPipeline
+from void_server.engine.windows import cut_windows
+
+STEPS = 2
+PAIRS = 7
+GOAL = "ratio <= 1.05"
+
+
+def rows() -> list[Row]:
+    """Seconds a step: ours over diffusers' own calls in a bare loop, on a small random model; then the real size."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # threads that wait for a busy machine would be what is measured
+    try:
+        measured = [_row("step, pass 1", guidance=1.0), _row("step, pass 2, guided", guidance=6.0)]
+    finally:
+        torch.set_num_threads(threads)
+    return [
+        *measured,
+        Row(
+            name="step, published model, 384 x 672, window of 85",
+            value=None,
+            unit="s",
+            baseline=None,
+            ratio=None,
+            goal=GOAL,
+            holds=None,
+            note="needs a GPU with the published weights; not measured here",
+        ),
+    ]
+
+
+def _row(name: str, guidance: float) -> Row:
+    pipe = _small_pipeline()
+    latents = draw((1, 4, 16, 24, 42), 1)
+    condition = draw((1, 4, 32, 24, 42), 2)
+    text = draw((1 if guidance <= 1 else 2, 226, 32), 3)
+    plan = PassPlan(1, STEPS, guidance)
+    windows = cut_windows(13, 13, 13)
+
+    def ours() -> torch.Tensor:
+        return pipe.denoise(plan, latents, condition, text, windows)
+
+    @torch.no_grad()
+    def bare() -> torch.Tensor:
+        transformer, scheduler = pipe.part(plan.number)
+        rotary = pipe.rotary(4, (24, 42))
+        scheduler.set_timesteps(STEPS)
+        now = latents
+        for timestep in scheduler.timesteps:
+            rows = torch.cat([now, condition], dim=2).repeat(len(text), 1, 1, 1, 1)
+            times = timestep.repeat(len(text))
+            made = transformer(rows, text, times, image_rotary_emb=rotary, return_dict=False)[0]
+            if len(text) == 2:
+                made = made[:1] + guidance * (made[1:] - made[:1])
+            now = scheduler.step(made, timestep, now, return_dict=False)[0]
+        return now
+
+    off = float((ours() - bare()).abs().max())
+    if off > 1e-4:
+        raise AssertionError(f"the two loops differ by {off}")
+    # in turn and compared pair by pair, so that a busy machine slows both
+    taken = [(median_s(ours, 1), median_s(bare, 1)) for _ in range(PAIRS)]
+    value, baseline = (statistics.median(times) / STEPS for times in zip(*taken, strict=True))
+    ratio = statistics.median(one / other for one, other in taken)
+    return Row(
+        name=name,
+        value=value,
+        unit="s",
+        baseline=baseline,
+        ratio=ratio,
+        goal=GOAL,
+        holds=ratio <= 1.05,
+        note=f"CPU float32, one thread, 4 layers of 4 heads, 4 latents of 24 x 42, medians of "
+        f"{PAIRS} pairs; the other is diffusers' transformer and scheduler called in a bare loop",
+    )
+
+
+def _small_pipeline() -> VoidPipeline:
+    torch.manual_seed(0)
+    transformers = [
+        CogVideoXTransformer3DModel(
+            num_attention_heads=4,
+            attention_head_dim=64,
+            in_channels=48,
+            out_channels=16,
+            time_embed_dim=64,
+            text_embed_dim=32,
+            num_layers=4,
+            patch_size=2,
+            patch_size_t=2,
+            patch_bias=False,
+            sample_height=384,
+            sample_width=680,
+            sample_frames=85,
+            use_rotary_positional_embeddings=True,
+        ).eval()
+        for _ in range(2)
+    ]
+    schedule = {
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "clip_sample": False,
+        "prediction_type": "v_prediction",
+        "rescale_betas_zero_snr": True,
+        "timestep_spacing": "trailing",
+    }
+    pipe = VoidPipeline(
+        tokenizer=None,
+        text_encoder=None,
+        vae=AutoencoderKLCogVideoX(block_out_channels=(8, 8, 8, 8), norm_num_groups=4, layers_per_block=1),
+        transformer=transformers[0],
+        transformer_2=transformers[1],
+        scheduler=DDIMScheduler(**schedule),
+        scheduler_2=CogVideoXDDIMScheduler(**schedule, snr_shift_scale=1.0),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe

@@ -1,0 +1,440 @@
+"""VOID for compositors: takes an object and what it did to the scene out of a shot."""
+
+# Each command imports what it needs when it runs: `void serve` never loads an image library or torch.
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from void_wire import sockets
+from void_wire.errors import SettingsError, VoidError
+from void_wire.files import write_whole
+from void_wire.messages import JobSpec, JobStatus, PictureSettings, Role, State, VoidSettings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+weights_app = typer.Typer(no_args_is_help=True, help="The model's weights.")
+app.add_typer(weights_app, name="weights")
+
+Server = Annotated[str, typer.Option("--server", help="Address of the VOID server.", envvar="VOID_SERVER")]
+Weights = Annotated[Path | None, typer.Option(help="Folder of the model's weights.")]
+
+
+def main() -> None:
+    """The console command. What a user can fix is one sentence on stderr and exit code 1."""
+    # What a command started is stopped with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app()
+    except VoidError as error:
+        print(f"void: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def serve(
+    config: Annotated[Path | None, typer.Option(help="TOML file with any of these settings.")] = None,
+    address: Annotated[str | None, typer.Option(help="tcp://127.0.0.1:7801, or ipc:///path.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Jobs, logs, weights.")] = None,
+    weights: Weights = None,
+    raft_weights: Annotated[Path | None, typer.Option(help="RAFT's weights file, for --flow raft.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1")] = None,
+    memory: Annotated[str | None, typer.Option(help="auto, resident, offload, group, low")] = None,
+    credit: Annotated[int | None, typer.Option(help="Frames a client may have on the way.")] = None,
+    max_frame_mb: Annotated[int | None, typer.Option(help="Largest file taken for a frame.")] = None,
+    queue_limit: Annotated[int | None, typer.Option(help="Unfinished jobs at once.")] = None,
+    idle_exit_s: Annotated[int | None, typer.Option(help="Leave after this long with nothing to do.")] = None,
+    ready: Annotated[
+        Path | None, typer.Option(help="Write the address to this file once it listens.")
+    ] = None,
+) -> None:
+    """Run the server: loopback or ipc only."""
+    from void_server.config import load
+    from void_server.server import serve as run_server
+
+    flags = {
+        "address": address,
+        "data_dir": data_dir,
+        "weights": weights,
+        "raft_weights": raft_weights,
+        "device": device,
+        "memory": memory,
+        "credit": credit,
+        "max_frame_mb": max_frame_mb,
+        "queue_limit": queue_limit,
+        "idle_exit_s": idle_exit_s,
+    }
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def listens(at: str) -> None:
+        print(f"VOID server listens at {at}", flush=True)
+        if ready is not None:
+            write_whole(ready, at.encode())
+
+    run_server(load(config, os.environ, flags), ready=listens)
+
+
+def _take_options_of(context: typer.Context, like: Path | None) -> Path | None:
+    """Let a record's settings stand wherever the command line gives none."""
+    if like is not None:
+        from void_server.sidecar import read_options
+
+        context.default_map = read_options(like)
+    return like
+
+
+@app.command()
+def submit(
+    plate: Annotated[str | None, typer.Option(help="plate.%04d.exr or plate.####.exr")] = None,
+    quadmask: Annotated[
+        str | None, typer.Option(help="Ready-made: 0 remove, 63 overlap, 127 affected, 255 keep.")
+    ] = None,
+    mattes: Annotated[str | None, typer.Option(help="Both mattes in one EXR: R remove, G affected.")] = None,
+    remove: Annotated[str | None, typer.Option(help="Matte of what to remove, 0..1.")] = None,
+    affected: Annotated[
+        str | None, typer.Option(help="Matte of what it affects: shadow, reflection, what falls.")
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(help="A folder as upstream's: input_video.mp4, quadmask_*.mp4, prompt.json."),
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="result.%04d.exr")] = None,
+    range_: Annotated[
+        str | None, typer.Option("--range", help="1001-1046; default: what the plate has.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="What the empty scene looks like.")] = None,
+    engine: Annotated[
+        str, typer.Option(help="void, or draft: no weights, no GPU, undoes no interactions.")
+    ] = "void",
+    passes: Annotated[int | None, typer.Option(help="1 or 2.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same request, same seed, same machine: same bytes.")
+    ] = None,
+    steps: Annotated[str | None, typer.Option(help="Of pass 1 and 2: 30,50; one number for both.")] = None,
+    guidance: Annotated[str | None, typer.Option(help="Of pass 1 and 2: 1,6; one number for both.")] = None,
+    raster: Annotated[str | None, typer.Option(help="Height x width the model runs at: 384x672.")] = None,
+    window: Annotated[int | None, typer.Option(help="Frames of a temporal window: 85.")] = None,
+    warped_noise: Annotated[str | None, typer.Option(help="as_reference or corrected.")] = None,
+    flow: Annotated[str | None, typer.Option(help="dis or raft.")] = None,
+    latents: Annotated[
+        str | None, typer.Option(help="float32, or model: rounded between steps as the reference.")
+    ] = None,
+    time_base: Annotated[
+        str | None, typer.Option(help="native: every frame; model: about 12 a second, the rest rebuilt.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Frames a second of the plate, where its files do not say.")
+    ] = None,
+    colorspace: Annotated[
+        str | None, typer.Option(help="Of the plate: a space or role of the server's OCIO config.")
+    ] = None,
+    affected_shape: Annotated[str, typer.Option(help="grid: as trained; drawn.")] = "grid",
+    affected_first_frame: Annotated[
+        str, typer.Option(help="keep, or clear: nothing has happened yet.")
+    ] = "keep",
+    crop: Annotated[
+        str | None,
+        typer.Option(help="Where the model looks: auto, full, or x,y,width,height in plate pixels."),
+    ] = None,
+    crop_context: Annotated[
+        float | None, typer.Option(help="Share that the automatic crop adds on every side: 0.35.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of what the model sees: display, or log (ACEScct).")
+    ] = None,
+    exposure: Annotated[
+        str | None, typer.Option(help="Of what the model sees: auto, off, or stops: --exposure=-1.5")
+    ] = None,
+    model_grow: Annotated[
+        int | None, typer.Option(help="Pixels the remove matte grows before the model sees it.")
+    ] = None,
+    detail: Annotated[
+        str | None,
+        typer.Option(help="raw: the model's answer enlarged; upscale: matched; borrow: real pixels."),
+    ] = None,
+    regrain: Annotated[
+        bool | None, typer.Option(help="Put the plate's grain over what the model made: on by default.")
+    ] = None,
+    grow: Annotated[int, typer.Option(help="Pixels the matte grows before the fill is merged.")] = 3,
+    feather: Annotated[int, typer.Option(help="Pixels over which it then falls off.")] = 4,
+    compression: Annotated[str | None, typer.Option(help="Of the result; default: the plate's.")] = None,
+    save_pass1: Annotated[str | None, typer.Option(help="Also bring pass 1: pass1.%04d.exr")] = None,
+    save_quadmask: Annotated[
+        str | None, typer.Option(help="Also bring what the model sees: quadmask.%04d.png")
+    ] = None,
+    server: Server = sockets.DEFAULT_ADDRESS,
+    weights: Weights = None,
+    job: Annotated[str | None, typer.Option(help="Take up this job again, or name a new one.")] = None,
+    shot: Annotated[str | None, typer.Option(help="Name of the shot; default: the plate's.")] = None,
+    detach: Annotated[
+        bool, typer.Option(help="Leave once everything is sent; void fetch brings it.")
+    ] = False,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            help="A result's .void.json: the same job again; options given beside it win.",
+            is_eager=True,
+            callback=_take_options_of,
+        ),
+    ] = None,
+) -> None:
+    """Send a shot, watch it, bring the result home. Starts a local server when none runs."""
+    from void_server.following import bars, console, follow, outputs_of
+    from void_server.local_server import prepare_server
+    from void_server.options import OPTION_NAMES, cost_note, frame_range, pair, raster_size
+    from void_server.sidecar import write as write_sidecar
+    from void_server.submission import Files, check_crop, check_output, check_rate, gather, source_of
+    from void_wire.client import Client
+
+    void_flags = {
+        "passes": passes,
+        "seed": seed,
+        "window_frames": window,
+        "warped_noise": warped_noise,
+        "flow": flow,
+        "latents": latents,
+        "time_base": time_base,
+        "rate_fps": rate,
+        **pair("steps", steps, int),
+        **pair("guidance", guidance, float),
+        **raster_size(raster),
+    }
+    picture_flags = {
+        "crop": crop,
+        "crop_context": crop_context,
+        "encoding": encoding,
+        "exposure": exposure,
+        "model_grow_px": model_grow,
+        "detail": detail,
+        "regrain": regrain,
+    }
+    given: dict[str, Any] = {name: value for name, value in void_flags.items() if value is not None}
+    seen: dict[str, Any] = {name: value for name, value in picture_flags.items() if value is not None}
+    if engine == "draft" and (given or seen):
+        options = sorted({OPTION_NAMES.get(name, f"--{name.replace('_', '-')}") for name in given | seen})
+        raise SettingsError(
+            f"Engine draft has no {', '.join(options)}: leave that out, or use --engine void."
+        )
+    void = VoidSettings(**given) if engine == "void" else None
+    if save_pass1 and (void is None or void.passes == 1):
+        raise SettingsError(
+            "--save-pass1 is for two passes of engine void; with --passes 1 the result is pass 1."
+        )
+    if not out and not detach:
+        raise SettingsError("Where to? Give --out result.%04d.exr, or --detach and fetch later.")
+    if out and detach:
+        raise SettingsError("--detach leaves before there is a result: leave --out to void fetch.")
+    outputs = outputs_of(out, save_pass1, save_quadmask)
+    picture = PictureSettings(
+        colorspace=colorspace or ("sRGB" if sample else "scene_linear"),
+        affected_shape=affected_shape,
+        affected_first_frame=affected_first_frame,
+        grow_px=grow,
+        feather_px=feather,
+        overlay=bool(save_quadmask),
+        compression=compression,
+        enlarge=raster is not None,
+        **seen,
+    )
+    patterns = {
+        Role.PLATE: plate,
+        Role.QUADMASK: quadmask,
+        Role.MATTES: mattes,
+        Role.REMOVE: remove,
+        Role.AFFECTED: affected,
+    }
+    source = {role.value: pattern for role, pattern in patterns.items() if pattern}
+    if sample is not None:
+        source = {"sample": str(sample)}
+
+    def before_reading(spec: JobSpec, files: Files) -> None:
+        for role, pattern in outputs.items():
+            check_output(role, pattern, spec.frames, files)
+        check_crop(spec, files)
+        check_rate(spec, files)
+        if void is not None and (note := cost_note(void)):
+            console.print(f"Note: {note}")
+        prepare_server(server, weights, spec)
+
+    with source_of(sample, patterns) as (sequences, sample_prompt), bars() as display:
+        task = display.add_task("check", total=None, visible=False)
+        submission = gather(
+            sequences,
+            frames=frame_range(range_),
+            engine=engine,
+            prompt=prompt if prompt is not None else sample_prompt,
+            picture=picture,
+            void=void,
+            job=job,
+            shot=shot or (sample.resolve().name if sample else None),
+            checked=lambda done, total: display.update(task, completed=done, total=total, visible=True),
+            found=before_reading,
+        )
+        for note in submission.notes:
+            console.print(f"Note: {note}")
+        with Client(server) as client:
+            spec = submission.spec
+            client.submit(spec)
+            console.print(f"Job {spec.job}: {spec.frames} of {spec.shot}, engine {spec.engine}")
+            task = display.add_task("send", total=spec.sent_frames())
+            try:
+                client.upload(
+                    spec, submission.files, lambda done, total: display.update(task, completed=done)
+                )
+                display.stop()
+                if detach:
+                    console.print(f"Sent. Bring the result with: void fetch {spec.job} --out result.%04d.exr")
+                    return
+                status = follow(client, spec.job, outputs)
+            except KeyboardInterrupt:
+                display.stop()
+                console.print(
+                    f"\nLeft. The job stays on the server: void fetch {spec.job} --out {out or 'result.%04d.exr'} "
+                    f"brings it, void cancel {spec.job} ends it."
+                )
+                raise typer.Exit(130) from None
+    if status.state is State.DONE and out:
+        console.print(f"What made it: {write_sidecar(out, spec, source, status.record)}")
+    _tell_end(status, out)
+
+
+@app.command()
+def jobs(server: Server = sockets.DEFAULT_ADDRESS) -> None:
+    """List the server's jobs, newest first."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from void_wire.client import Client
+
+    with Client(server, patience_s=5.0) as client:
+        client.connect()
+        statuses = client.jobs()
+    job = Column("job", no_wrap=True)  # whole: void fetch asks for it
+    table = Table(job, "shot", "range", "engine", "state", "progress", box=None)
+    for status in statuses:
+        table.add_row(
+            status.job,
+            status.shot,
+            str(status.frames),
+            status.engine,
+            status.state.value,
+            _progress_text(status),
+        )
+    Console().print(table)
+
+
+@app.command()
+def fetch(
+    job: str,
+    out: Annotated[str | None, typer.Option(help="result.%04d.exr")] = None,
+    save_pass1: Annotated[str | None, typer.Option(help="pass1.%04d.exr")] = None,
+    save_quadmask: Annotated[str | None, typer.Option(help="quadmask.%04d.png")] = None,
+    now: Annotated[bool, typer.Option(help="Bring what is ready, do not wait for the end.")] = False,
+    server: Server = sockets.DEFAULT_ADDRESS,
+) -> None:
+    """Bring a job's frames home; waits for the end unless --now."""
+    from void_server.following import console, fetch_all, follow, outputs_of
+    from void_server.submission import check_output
+    from void_wire.client import Client
+
+    outputs = outputs_of(out, save_pass1, save_quadmask)
+    if not outputs:
+        raise SettingsError("Where to? Give --out result.%04d.exr.")
+    with Client(server, patience_s=5.0) as client:
+        client.connect()
+        status = client.watch(job)
+        for role, pattern in outputs.items():
+            check_output(role, pattern, status.frames, {})
+        if now or status.state is State.CANCELLED:
+            count = fetch_all(client, status, outputs)
+            console.print(f"{count} frames of {job} are home; the job is {status.state.value}.")
+            return
+        status = follow(client, job, outputs)
+    _tell_end(status, out)
+
+
+@app.command()
+def cancel(job: str, server: Server = sockets.DEFAULT_ADDRESS) -> None:
+    """Stop a job at its next step; finished frames stay fetchable."""
+    from void_wire.client import Client
+
+    with Client(server, patience_s=5.0) as client:
+        client.connect()
+        status = client.cancel(job)
+    print(f"Job {job} is {status.state.value}.")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for frames, contact sheet and report.")] = Path(
+        "demo_out"
+    ),
+    camera: Annotated[str, typer.Option(help="static or pan.")] = "pan",
+    engine: Annotated[str, typer.Option(help="draft, or void with --weights.")] = "draft",
+    weights: Weights = None,
+    frames: Annotated[int, typer.Option(help="Length of the shot.")] = 24,
+    height: Annotated[int, typer.Option(help="Of the plate, in pixels; width is 16:9.")] = 540,
+    seed: Annotated[int, typer.Option(help="Of the scene.")] = 1,
+) -> None:
+    """Make a small shot with known truth, run it through a real server, show and measure the result."""
+    from void_server.demo import run_demo
+
+    run_demo(out, camera=camera, engine=engine, weights=weights, frames=frames, height_px=height, seed=seed)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="transport, exr, warp, step, draft or delivery.")],
+    json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Measure one thing beside what you would otherwise use."""
+    from void_server.bench.report import run_bench
+
+    run_bench(name, as_json=json_)
+
+
+@weights_app.command()
+def check(folder: Path) -> None:
+    """Check that the weights are there, whole, and of the right layout."""
+    from void_server.weights_report import print_check
+
+    print_check(folder)
+
+
+@weights_app.command()
+def pull(folder: Path) -> None:
+    """Download the weights (37 GB, resumable; says the sizes first)."""
+    from void_server.weights_report import pull_and_check
+
+    pull_and_check(folder)
+
+
+def _progress_text(status: JobStatus) -> str:
+    if status.state is State.RECEIVING:
+        return f"{status.received}/{status.expected} files"
+    if status.state is State.QUEUED:
+        return f"place {status.queue_place}"
+    if status.stage is not None:
+        return f"{status.stage.value} {status.step}/{status.steps}"
+    return status.error or f"{len(status.ready.get(Role.RESULT, []))} frames"
+
+
+def _tell_end(status: JobStatus, out: str | None) -> None:
+    from void_server.following import console
+
+    count = len(status.ready.get(Role.RESULT, []))
+    if status.state is State.CANCELLED:
+        console.print(f"Job {status.job} was cancelled; {count} frames were done.")
+        raise typer.Exit(1)
+    made = ", ".join(f"{name} {value}" for name, value in sorted(status.record.items()))
+    console.print(f"{count} frame{'s' * (count != 1)}{f' at {out}' if out else ''} ({made})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The server's one configuration: defaults < file < environment < flags, checked once."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from void_wire import messages, sockets
+from void_wire.errors import SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ENVIRONMENT_PREFIX = "VOID_"
+MEMORY_MODES = ("auto", "resident", "offload", "group", "low")
+
+
+def default_data_dir() -> Path:
+    """Where jobs live unless the config says otherwise."""
+    return platformdirs.user_data_path("void", appauthor=False)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What ``void serve`` runs with. Every field can stand in the TOML file, as VOID_<NAME>, or as a flag."""
+
+    address: str = sockets.DEFAULT_ADDRESS  # loopback or ipc
+    data_dir: str = ""  # jobs and logs; default: the user's data folder
+    weights: str = ""  # folder of the model; default: data_dir/weights
+    raft_weights: str = ""  # RAFT's weights file, for flow = "raft"
+    device: str = "auto"  # auto, cpu, cuda, cuda:1
+    memory: str = "auto"  # one of MEMORY_MODES
+    credit: int = 4  # frames a client may have sent and not acknowledged
+    max_frame_mb: int = 512
+    queue_limit: int = 100  # unfinished jobs
+    idle_exit_s: int = 0  # leave after this long without a job or a message; 0: stay
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", sockets.full_address(self.address))
+        object.__setattr__(
+            self, "data_dir", str(Path(self.data_dir or default_data_dir()).expanduser().absolute())
+        )
+        weights = Path(self.weights).expanduser() if self.weights else Path(self.data_dir) / "weights"
+        object.__setattr__(self, "weights", str(weights.absolute()))
+        if not sockets.is_loopback(self.address):
+            raise SettingsError(
+                f"Address {self.address} can be reached from other machines, and this server does not check who is "
+                "there yet: use 127.0.0.1 or ipc://, and an ssh tunnel to reach it from elsewhere."
+            )
+        if self.memory not in MEMORY_MODES:
+            raise SettingsError(f"memory is {self.memory!r}; choose one of {', '.join(MEMORY_MODES)}.")
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise SettingsError(f"device is {self.device!r}; choose auto, cpu, cuda or cuda:N.")
+        if self.raft_weights and not Path(self.raft_weights).is_file():
+            raise SettingsError(f"raft_weights: there is no file {self.raft_weights}.")
+        for name, low, high in (
+            ("credit", 1, 64),
+            ("max_frame_mb", 1, messages.MAX_FRAME_BYTES // 2**20),
+            ("queue_limit", 1, 100_000),
+            ("idle_exit_s", 0, 10**9),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it goes from {low} to {high}.")
+
+    @property
+    def max_frame_bytes(self) -> int:
+        """max_frame_mb in bytes."""
+        return self.max_frame_mb * 2**20
+
+
+def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
+    """The config of a file, the environment and flags (None: not given), later ones first.
+
+    Raises SettingsError naming the key and where it stands.
+    """
+    values: dict[str, Any] = {}
+    fields = {field.name: field for field in dataclasses.fields(Config)}
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"Config {file} cannot be read: {error.strerror}.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"Config {file} is no TOML: {error}.") from None
+        for name in values:
+            if name not in fields:
+                raise SettingsError(f"Config {file} has {name!r}; known are {', '.join(fields)}.")
+    for name in fields:
+        text = environment.get(ENVIRONMENT_PREFIX + name.upper())
+        if text is not None:
+            values[name] = text
+    values.update({name: value for name, value in flags.items() if value is not None})
+    return Config(**{name: _typed(name, value, fields[name].default) for name, value in values.items()})
+
+
+def _typed(name: str, value: Any, default: Any) -> Any:
+    if isinstance(default, int):
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise SettingsError(f"{name} is {value!r}; it must be a whole number.") from None
+    return os.path.expandvars(str(value))

@@ -1,0 +1,1 @@
+"""The engines: tensors in, tensors out. No EXR, no sockets."""

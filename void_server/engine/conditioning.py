@@ -1,0 +1,76 @@
+"""What the network is shown: sizes, padding, the classes each pass sees, the noisy plate, and every draw's seed.
+
+Pure functions of tensors. Frames are F C h w here, quadmasks F h w.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+import torch.nn.functional as functional
+
+REMOVE, OVERLAP, AFFECTED, KEEP = 0, 63, 127, 255
+PLATE_NOISE = 0.0563
+"""Standard deviation of the noise on the conditioning plate; upstream's constant (void.md 2.5)."""
+
+
+def padded_length(frames: int, window_frames: int) -> int:
+    """Frames the model runs on for a clip of ``frames``: at least one window, and 8k+5.
+
+    8k+5 frames are 2k+2 latents: the transformer joins latents in pairs, so an odd count does not fit.
+    """
+    wanted = max(frames, window_frames, 5)
+    return wanted + (5 - wanted) % 8
+
+
+def pad_by_flip(clip: torch.Tensor, length: int) -> torch.Tensor:
+    """``clip`` [F, ...] continued to ``length`` frames by running back and forth, ends repeated: 0 1 2 2 1 0 0 1."""
+    place = torch.arange(length, device=clip.device) % (2 * len(clip))
+    return clip[torch.minimum(place, 2 * len(clip) - 1 - place)]
+
+
+def resize_plate(plate: torch.Tensor, raster: tuple[int, int]) -> torch.Tensor:
+    """Plate [F,C,H,W] area-averaged to ``raster`` (h, w); a plate that has it already comes back as it is."""
+    return plate if plate.shape[-2:] == raster else functional.interpolate(plate, size=raster, mode="area")
+
+
+def resize_quadmask(quadmask: torch.Tensor, raster: tuple[int, int]) -> torch.Tensor:
+    """Quadmask uint8 [F,H,W] at ``raster``, as the reference does it: area-averaged, then put back on four values.
+
+    Where keep meets remove the averages pass through 63 and 127, so rings of false overlap and affected arise.
+    A quadmask that has the raster already is unchanged: compose the classes after the resize to avoid the rings.
+    """
+    if quadmask.shape[-2:] == raster:
+        return quadmask
+    mean = functional.interpolate(quadmask[:, None].float(), size=raster, mode="area")[:, 0]
+    levels = torch.tensor([REMOVE, OVERLAP, AFFECTED, KEEP], dtype=torch.uint8, device=quadmask.device)
+    return levels[torch.bucketize(mean, torch.tensor([31.0, 95.0, 191.0], device=quadmask.device))]
+
+
+def hole(quadmask: torch.Tensor, pass_number: int) -> torch.Tensor:
+    """What a pass takes out of a quadmask uint8 [...]: float32, 1 hole, 0 keep.
+
+    Pass 1 sees three levels (overlap becomes remove, affected 127/255), Pass 2 two (affected becomes remove too).
+    The model's inversion of the quadmask happens here and nowhere else. Source: void.md 2.4.
+    """
+    taken = (255 - quadmask.float()) / 255
+    if pass_number == 2:
+        return (taken > 0.5).float()
+    return torch.where(taken > 0.75, 1.0, torch.where(taken >= 0.25, 127 / 255, 0.0))
+
+
+def noisy_plate(plate: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Plate 0..1 as the network is conditioned on it: -1..1 with a little noise, none on pure black (bars)."""
+    signed = plate * 2 - 1
+    return torch.where(signed == -1, signed, signed + noise * PLATE_NOISE)
+
+
+def sub_seed(seed: int, name: str) -> int:
+    """A seed of its own for the draw called ``name``, so that no draw depends on how many came before it."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest(), "big") >> 1
+
+
+def draw(shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    """Unit normal float32, drawn on the CPU so that every device gets the same numbers."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))

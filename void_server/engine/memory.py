@@ -1,0 +1,130 @@
+"""Memory modes: what lies on the GPU while the model works, through diffusers' own hooks.
+
+========  ================================================================================================
+resident  everything on the GPU: the fastest
+offload   one part at a time (T5, VAE, a transformer), whole; the others wait in host memory
+group     layers stream in while others compute; only the VAE stays
+low       as group, the transformers' weights kept as float8 (e4m3): 11 GB less host memory and half the
+          transfer, and another result, because the weights are rounded
+========  ================================================================================================
+
+At the default raster it is the VAE's decoder, not the transformer, that takes the most in offload, group and low:
+they need about the same of the GPU there, and group gains where the raster is smaller than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from void_server.engine.pipeline import VoidPipeline
+from void_wire.errors import GpuMemory, SettingsError
+
+MODES = ("resident", "offload", "group", "low")
+"""From the fastest to the slowest; none needs more GPU memory than the one before it."""
+
+PARTS = ("text_encoder", "vae", "transformer", "transformer_2")
+
+VAE_BYTES_PER_PIXEL = 43_300
+"""The VAE's live tensors at their most, for each pixel of the raster.
+
+Counted, not measured: bfloat16 shapes of one decoder chunk (two latents) at 384 x 672 through diffusers' own VAE on
+the meta device, 10.4 GiB; the encoder takes 4.5 GiB.
+"""
+
+DENOISE_BYTES_PER_PIXEL = 6_300
+"""The same for a guided step of the transformer over a window of 22 latents: 1.5 GiB."""
+
+MARGIN = 1.25
+"""For what the count leaves out: the convolutions' workspace and the allocator's gaps."""
+
+
+def part_bytes(pipe: VoidPipeline) -> dict[str, int]:
+    """Bytes of each part's weights."""
+    return {name: sum(p.nbytes for p in getattr(pipe, name).parameters()) for name in PARTS}
+
+
+def needed_bytes(mode: str, sizes: Mapping[str, int], raster: tuple[int, int]) -> int:
+    """GPU memory a mode takes at its most, estimated: weights on the GPU plus the work on them.
+
+    Args:
+        mode: one of MODES.
+        sizes: bytes of each part, from ``part_bytes``.
+        raster: height and width the model runs at.
+    """
+    pixels = raster[0] * raster[1]
+    vae_work = pixels * VAE_BYTES_PER_PIXEL * MARGIN
+    denoise_work = pixels * DENOISE_BYTES_PER_PIXEL * MARGIN
+    if mode == "resident":
+        return int(sum(sizes.values()) + vae_work)
+    if mode == "offload":
+        return int(max(max(sizes.values()) + denoise_work, sizes["vae"] + vae_work))
+    return int(sizes["vae"] + max(vae_work, denoise_work))
+
+
+def choose_mode(
+    wanted: str,
+    *,
+    device: str,
+    sizes: Mapping[str, int],
+    free_bytes: int,
+    host_free_bytes: int,
+    raster: tuple[int, int] = (384, 672),
+) -> str:
+    """The mode to run in: ``wanted``, or under "auto" the fastest that fits.
+
+    Args:
+        wanted: "auto" or one of MODES.
+        device: "cpu" or a CUDA device; the CPU knows resident alone.
+        sizes: bytes of each part, from ``part_bytes``.
+        free_bytes: of the GPU, before anything is loaded.
+        host_free_bytes: of host memory, where offload and group keep all weights.
+        raster: the largest the model is to run at.
+
+    Raises:
+        SettingsError: the mode does not exist, or not on this device.
+    """
+    if wanted not in ("auto", *MODES):
+        raise SettingsError(f"Memory mode is {wanted!r}; choose one of auto, {', '.join(MODES)}.")
+    if device == "cpu":
+        if wanted not in ("auto", "resident"):
+            raise SettingsError(f"Memory mode {wanted} moves weights to a GPU and this is the CPU: use auto.")
+        return "resident"
+    if wanted != "auto":
+        return wanted
+    if needed_bytes("resident", sizes, raster) <= free_bytes:
+        return "resident"
+    if sum(sizes.values()) > host_free_bytes:
+        return "low"
+    return "offload" if needed_bytes("offload", sizes, raster) <= free_bytes else "group"
+
+
+def place(pipe: VoidPipeline, mode: str, device: torch.device) -> None:
+    """Put the pipeline where ``mode`` says, with the hooks that keep it so."""
+    if mode == "resident":
+        pipe.to(device)
+        return
+    if mode == "offload":
+        pipe.enable_model_cpu_offload(device=device)
+        return
+    if mode == "low":
+        for transformer in (pipe.transformer, pipe.transformer_2):
+            compute = transformer.dtype
+            transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=compute)
+    streams = device.type == "cuda"
+    pipe.enable_group_offload(
+        device, offload_type="leaf_level", use_stream=streams, record_stream=streams, exclude_modules=["vae"]
+    )
+
+
+def out_of_memory(mode: str, sizes: Mapping[str, int], raster: tuple[int, int], free_bytes: int) -> GpuMemory:
+    """The error for a GPU that ran out: what the job needs by estimate, what was free, and the next step."""
+    needed = needed_bytes(mode, sizes, raster)
+    leaner = next((one for one in MODES if needed_bytes(one, sizes, raster) < needed), None)
+    advice = f"use memory mode {leaner}, or a smaller raster" if leaner else "use a smaller raster"
+    return GpuMemory(
+        f"The GPU ran out of memory at raster {raster[0]} x {raster[1]} in memory mode {mode}: about "
+        f"{needed / 2**30:.1f} GiB are needed and {free_bytes / 2**30:.1f} GiB were free; "
+        f"{advice}."
+    )

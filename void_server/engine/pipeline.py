@@ -1,0 +1,356 @@
+"""VOID as a diffusers pipeline: both passes in numbered steps, made of diffusers' and transformers' own parts.
+
+    plate, quadmask --1 raster--2 pad--3 condition--> 32 channels --+
+    prompt ---------4 T5 ------------------------------------------+--> 6 denoise in windows --> 7 decode --> frames
+    seed or Pass 1's frames --5 noise--> initial latents -----------+
+
+Pass 2 is Pass 1 again with other weights, other thresholds, guidance, and noise that follows the motion of Pass 1's
+result. ``void_server.engine.void`` drives it for the server; calling it runs both passes for anyone with tensors.
+"""
+
+# No ``from __future__ import annotations``: diffusers reads the types of __init__ when it loads a saved pipeline.
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKLCogVideoX,
+    CogVideoXDDIMScheduler,
+    CogVideoXTransformer3DModel,
+    DDIMScheduler,
+    DiffusionPipeline,
+)
+from diffusers.models.embeddings import get_3d_rotary_pos_embed
+from diffusers.utils import BaseOutput
+from transformers import T5EncoderModel, T5Tokenizer
+
+from void_server.engine.conditioning import (
+    draw,
+    hole,
+    noisy_plate,
+    pad_by_flip,
+    padded_length,
+    resize_plate,
+    resize_quadmask,
+    sub_seed,
+)
+from void_server.engine.vae_decode import decode_chunks
+from void_server.engine.windows import Window, blend, cut_windows, latent_frames
+from void_wire.errors import SettingsError, SizeMismatch
+
+NEGATIVE_PROMPT = ""
+"""What Pass 2's guidance steers away from (void.md 2, table)."""
+
+
+@dataclass(frozen=True)
+class PassPlan:
+    """How one pass is sampled. Defaults of the two passes are Netflix's."""
+
+    number: int  # 1 or 2
+    steps: int
+    guidance: float  # 1.0: the prompt alone, one forward a step
+    latents: str = "float32"  # between steps; "model": rounded to the weights' dtype, as upstream does
+
+
+PASS1 = PassPlan(1, steps=30, guidance=1.0)
+PASS2 = PassPlan(2, steps=50, guidance=6.0)
+
+OnStep = Callable[[PassPlan, int, int, torch.Tensor], None]
+"""Called after every step with the plan, step (1..N), timestep and the latents [1,T,16,h,w]; may raise to stop."""
+
+Warp = Callable[[torch.Tensor], torch.Tensor]
+"""Pass 1's frames [P,3,h,w] 0..1, padding included -> Pass 2's initial latents [1,T,16,h/8,w/8]."""
+
+
+@dataclass
+class VoidPipelineOutput(BaseOutput):  # type: ignore[misc]
+    """Frames [F,3,h,w] 0..1, display-referred like the plate; ``frames`` is the last pass's, ``pass1`` Pass 1's."""
+
+    frames: torch.Tensor
+    pass1: torch.Tensor
+
+
+class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
+    """Netflix's VOID: takes what the quadmask marks out of a clip, with what it did to the scene.
+
+    ``transformer`` and ``scheduler`` belong to Pass 1, ``transformer_2`` and ``scheduler_2`` to Pass 2.
+    """
+
+    model_cpu_offload_seq = "text_encoder->vae->transformer->transformer_2"
+
+    def __init__(
+        self,
+        tokenizer: T5Tokenizer,
+        text_encoder: T5EncoderModel,
+        vae: AutoencoderKLCogVideoX,
+        transformer: CogVideoXTransformer3DModel,
+        transformer_2: CogVideoXTransformer3DModel,
+        scheduler: DDIMScheduler,
+        scheduler_2: CogVideoXDDIMScheduler,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            tokenizer=tokenizer,
+            text_encoder=text_encoder,
+            vae=vae,
+            transformer=transformer,
+            transformer_2=transformer_2,
+            scheduler=scheduler,
+            scheduler_2=scheduler_2,
+        )
+
+    # --- 1 and 2: raster and length -------------------------------------------------------------------
+
+    def prepare_plate(self, plate: torch.Tensor, raster: tuple[int, int], length: int) -> torch.Tensor:
+        """Plate [F,3,H,W] 0..1 at the raster, flip-padded to ``length``: [length,3,h,w]."""
+        return pad_by_flip(resize_plate(plate, raster), length)
+
+    def prepare_quadmask(self, quadmask: torch.Tensor, raster: tuple[int, int], length: int) -> torch.Tensor:
+        """Quadmask uint8 [F,H,W] at the raster, flip-padded to ``length``: [length,h,w]."""
+        return pad_by_flip(resize_quadmask(quadmask, raster), length)
+
+    # --- 3: what the network is conditioned on --------------------------------------------------------
+
+    @torch.no_grad()
+    def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Latents [1,16,T,h/8,w/8] of pixels [F,3,h,w]: the mode of the VAE's posterior, scaled."""
+        clip = pixels.movedim(0, 1)[None].to(self._execution_device, self.vae.dtype)
+        latents: torch.Tensor = self.vae.encode(clip).latent_dist.mode() * self.vae.config.scaling_factor
+        return latents
+
+    def encode_quadmask(self, quadmask: torch.Tensor, pass_number: int) -> torch.Tensor:
+        """Mask latents [1,16,T,h/8,w/8] of a padded quadmask: the VAE sees what is kept, in 0..1 (not -1..1)."""
+        kept = 1 - hole(quadmask, pass_number)
+        return self.encode_pixels(kept[:, None].expand(-1, 3, -1, -1))
+
+    def encode_plate(self, plate: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """Video latents [1,16,T,h/8,w/8] of a padded plate: all of it, nothing hidden, with a little noise."""
+        return self.encode_pixels(noisy_plate(plate, noise))
+
+    def condition(
+        self, plate: torch.Tensor, quadmask: torch.Tensor, pass_number: int, cond_noise: torch.Tensor
+    ) -> torch.Tensor:
+        """The 32 channels that go beside the noisy latents, [1,T,32,h/8,w/8]: mask latents, then video latents."""
+        pair = [self.encode_quadmask(quadmask, pass_number), self.encode_plate(plate, cond_noise)]
+        return torch.cat(pair, dim=1).movedim(2, 1)
+
+    # --- 4: prompt ------------------------------------------------------------------------------------
+
+    def tokenize(self, prompt: str) -> torch.Tensor:
+        """Token ids int64 [1,226]; a longer prompt is cut there."""
+        tokens = self.tokenizer(
+            prompt,
+            padding="max_length",
+            max_length=self.transformer.config.max_text_seq_length,
+            truncation=True,
+            add_special_tokens=True,
+            return_tensors="pt",
+        )
+        ids: torch.Tensor = tokens.input_ids
+        return ids
+
+    @torch.no_grad()
+    def encode_prompt(self, prompt: str) -> torch.Tensor:
+        """T5's embeddings [1,226,D]. Without an attention mask: the network was trained on padding that speaks."""
+        embeddings: torch.Tensor = self.text_encoder(self.tokenize(prompt).to(self._execution_device))[0]
+        return embeddings
+
+    def encode_text(self, prompt: str, plan: PassPlan) -> torch.Tensor:
+        """What a pass reads: the prompt [1,226,D], under guidance the negative prompt before it [2,226,D]."""
+        if plan.guidance <= 1:
+            return self.encode_prompt(prompt)
+        return torch.cat([self.encode_prompt(NEGATIVE_PROMPT), self.encode_prompt(prompt)])
+
+    # --- 5: the draws ---------------------------------------------------------------------------------
+
+    def plate_noise(self, plate: torch.Tensor, pass_number: int, seed: int) -> torch.Tensor:
+        """The draw for ``encode_plate``, float32 [F,3,h,w]; upstream leaves it unseeded, here it has a sub-seed."""
+        return draw(tuple(plate.shape), sub_seed(seed, f"pass {pass_number} plate")).to(plate.device)
+
+    def initial_latents(self, frames: int, raster: tuple[int, int], seed: int) -> torch.Tensor:
+        """Pass 1's start, float32 [1,T,16,h/8,w/8]: drawn from ``seed`` itself, as upstream does."""
+        h, w = self.latent_size(raster)
+        return draw((1, latent_frames(frames), self.vae.config.latent_channels, h, w), seed)
+
+    def latent_size(self, raster: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the latents at a raster."""
+        scale = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        return raster[0] // scale, raster[1] // scale
+
+    # --- 6: denoise -----------------------------------------------------------------------------------
+
+    def rotary(self, latents: int, latent_size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rotary positions (cos, sin) of one window, each float32 [tokens, head]; they start at 0 in each window."""
+        config = self.transformer.config
+        return get_3d_rotary_pos_embed(  # type: ignore[no-any-return]
+            embed_dim=config.attention_head_dim,
+            crops_coords=None,
+            grid_size=(latent_size[0] // config.patch_size, latent_size[1] // config.patch_size),
+            temporal_size=latents // config.patch_size_t,
+            grid_type="slice",
+            max_size=(config.sample_height // config.patch_size, config.sample_width // config.patch_size),
+            device=self._execution_device,
+        )
+
+    @torch.no_grad()
+    def denoise(
+        self,
+        plan: PassPlan,
+        latents: torch.Tensor,
+        condition: torch.Tensor,
+        text: torch.Tensor,
+        windows: list[Window],
+        on_step: OnStep | None = None,
+    ) -> torch.Tensor:
+        """All steps of one pass: initial latents [1,T,16,h,w] to clean ones, same shape, float32 or the model's dtype.
+
+        Every window takes its own scheduler step and the stepped latents are blended, at every step.
+        ``text`` is what ``encode_text`` made: two rows mean guidance, and two forwards in one batch.
+        """
+        transformer, scheduler = self.part(plan.number)
+        device, dtype = self._execution_device, transformer.dtype
+        kept = torch.float32 if plan.latents == "float32" else dtype
+        latents = latents.to(device, kept)
+        text = text.to(device, dtype)
+        beside = condition.to(device, dtype).expand(len(text), -1, -1, -1, -1)
+        h, w = latents.shape[-2:]
+        rotary = {n: self.rotary(n, (h, w)) for n in {window.stop - window.start for window in windows}}
+
+        scheduler.set_timesteps(plan.steps, device=device)
+        with self.progress_bar(total=plan.steps) as bar:
+            for step, timestep in enumerate(scheduler.timesteps, start=1):
+                pieces = []
+                for window in windows:
+                    span = slice(window.start, window.stop)
+                    noisy = latents[:, span]
+                    rows = noisy.to(dtype).expand(len(text), -1, -1, -1, -1)
+                    predicted = transformer(
+                        hidden_states=torch.cat([rows, beside[:, span]], dim=2),
+                        encoder_hidden_states=text,
+                        timestep=timestep.expand(len(text)),
+                        image_rotary_emb=rotary[window.stop - window.start],
+                        return_dict=False,
+                    )[0].float()
+                    if len(text) == 2:
+                        without, with_prompt = predicted.chunk(2)
+                        predicted = without + plan.guidance * (with_prompt - without)
+                    pieces.append(scheduler.step(predicted, timestep, noisy, return_dict=False)[0].to(kept))
+                latents = blend(pieces, windows)
+                bar.update()
+                if on_step is not None:
+                    on_step(plan, step, int(timestep), latents)
+        return latents
+
+    def part(self, pass_number: int) -> tuple[Any, Any]:
+        """Transformer and scheduler of a pass."""
+        return (
+            (self.transformer, self.scheduler) if pass_number == 1 else (self.transformer_2, self.scheduler_2)
+        )
+
+    # --- 7: decode ------------------------------------------------------------------------------------
+
+    def decode(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Frames float32 [n,3,h,w] 0..1 on the CPU, chunk by chunk: T latents make 4T-3 frames in all."""
+        scaled = (
+            latents.movedim(1, 2).to(self._execution_device, self.vae.dtype) / self.vae.config.scaling_factor
+        )
+        for chunk in decode_chunks(self.vae, scaled):
+            yield (chunk[0].movedim(1, 0).float() / 2 + 0.5).clamp(0, 1).cpu()
+
+    # --- both passes ----------------------------------------------------------------------------------
+
+    def stream(
+        self,
+        plate: torch.Tensor,
+        quadmask: torch.Tensor,
+        prompt: str,
+        *,
+        raster: tuple[int, int] = (384, 672),
+        window_frames: int = 85,
+        seed: int = 42,
+        pass1: PassPlan = PASS1,
+        pass2: PassPlan | None = PASS2,
+        warp: Warp | None = None,
+        on_step: OnStep | None = None,
+    ) -> Generator[tuple[int, torch.Tensor], None, None]:
+        """What ``__call__`` does, given out as it is made: (pass, frames float32 [n,3,h,w]), the padding included.
+
+        Whatever ends it, an exception of ``on_step`` included, leaves the pipeline ready for the next clip.
+        """
+        self.check_inputs(plate, quadmask, raster, pass2, warp)
+        # 1, 2. raster and length
+        length = padded_length(len(plate), window_frames)
+        windows = cut_windows(len(plate), length, window_frames)
+        plate = self.prepare_plate(plate, raster, length)
+        quadmask = self.prepare_quadmask(quadmask, raster, length)
+        try:
+            # 4. prompt, for both passes while the text encoder is on the device
+            text = {plan.number: self.encode_text(prompt, plan) for plan in (pass1, pass2) if plan}
+
+            def run(plan: PassPlan, start: torch.Tensor) -> Iterator[torch.Tensor]:
+                # 3. condition, 6. denoise, 7. decode
+                noise = self.plate_noise(plate, plan.number, seed)
+                condition = self.condition(plate, quadmask, plan.number, noise)
+                latents = self.denoise(plan, start, condition, text[plan.number], windows, on_step)
+                yield from self.decode(latents)
+
+            # 5. from the seed, Pass 1
+            first = []
+            for frames in run(pass1, self.initial_latents(length, raster, seed)):
+                if pass2 is not None:
+                    first.append(frames)
+                yield 1, frames
+            if pass2 is None or warp is None:
+                return
+            # 5. from the motion of what Pass 1 made, Pass 2
+            for frames in run(pass2, warp(torch.cat(first))):
+                yield 2, frames
+        finally:
+            self.maybe_free_model_hooks()
+
+    def check_inputs(
+        self,
+        plate: torch.Tensor,
+        quadmask: torch.Tensor,
+        raster: tuple[int, int],
+        pass2: PassPlan | None,
+        warp: Warp | None,
+    ) -> None:
+        """Raise SizeMismatch or SettingsError for what cannot run."""
+        if (len(plate), *plate.shape[-2:]) != tuple(quadmask.shape) or not len(plate):
+            raise SizeMismatch(
+                f"The plate is {tuple(plate.shape)} and the quadmask {tuple(quadmask.shape)}: give one quadmask "
+                "per frame at the plate's size, at least one frame."
+            )
+        unit = 2 ** (len(self.vae.config.block_out_channels) - 1) * self.transformer.config.patch_size
+        if raster[0] % unit or raster[1] % unit:
+            raise SettingsError(
+                f"The raster is {raster[0]} x {raster[1]}; the model runs at multiples of {unit}."
+            )
+        if pass2 is not None and warp is None:
+            raise SettingsError("Pass 2 starts from warped noise: pass warp, or pass2=None for Pass 1 alone.")
+
+    def __call__(
+        self, plate: torch.Tensor, quadmask: torch.Tensor, prompt: str, **choices: Any
+    ) -> VoidPipelineOutput:
+        """Remove from a clip what its quadmask marks; the output has the clip's number of frames.
+
+        Args:
+            plate: [F,3,H,W] 0..1, display-referred (sRGB or Rec.709 values).
+            quadmask: uint8 [F,H,W]: 0 remove, 63 overlap, 127 affected, 255 keep.
+            prompt: what the empty scene looks like.
+            choices: raster: height and width the model runs at, multiples of 16; plate and quadmask of another
+                size are area-averaged. window_frames: the temporal window. seed: of every draw. pass1, pass2: how
+                each is sampled (pass2=None leaves Pass 2 out). warp: makes Pass 2's initial latents of Pass 1's
+                frames, needed with Pass 2. on_step: called after every step, may raise to stop.
+
+        Raises:
+            SizeMismatch, SettingsError: the inputs do not fit each other or the model.
+        """
+        made: dict[int, list[torch.Tensor]] = {1: [], 2: []}
+        for number, frames in self.stream(plate, quadmask, prompt, **choices):
+            made[number].append(frames)
+        pass1 = torch.cat(made[1])[: len(plate)]
+        return VoidPipelineOutput(frames=torch.cat(made[2])[: len(plate)] if made[2] else pass1, pass1=pass1)

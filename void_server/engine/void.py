@@ -1,0 +1,214 @@
+"""The engine ``void``: what a worker holds, with the model loaded once and warm from job to job."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import diffusers
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+
+from void_server.engine.checkpoints import load_pipeline
+from void_server.engine.conditioning import sub_seed
+from void_server.engine.flow import open_flow
+from void_server.engine.memory import choose_mode, out_of_memory, part_bytes, place
+from void_server.engine.pipeline import PassPlan, VoidPipeline
+from void_server.engine.warped_noise import warped_noise
+from void_server.engine.weights import quick_digest, void_file
+from void_server.engine.windows import latent_frames
+from void_server.progress import Progress, unwatched
+from void_wire.errors import SettingsError
+from void_wire.messages import Stage, VoidSettings
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Frames that came out of the model, in order, each index exactly once per pass."""
+
+    passes: int  # the pass that made them, 1 or 2
+    first: int  # index of the first frame
+    frames: NDArray[np.float32]  # [n,h,w,3] 0..1, display-referred as the plate was
+
+
+class VoidEngine:
+    """Both passes of VOID on one device. Not for several threads at once."""
+
+    STAGES: ClassVar = {1: Stage.PASS1, 2: Stage.PASS2}
+
+    def __init__(
+        self,
+        pipe: VoidPipeline,
+        *,
+        device: torch.device,
+        memory_mode: str,
+        digests: dict[str, str],
+        raft_weights: Path | None = None,
+    ) -> None:
+        self._pipe = pipe
+        self._device = device
+        self._sizes = part_bytes(pipe)
+        self._raft_weights = raft_weights
+        self.memory_mode = memory_mode
+        self.device = str(device)
+        self.record: dict[str, str] = {
+            "engine": "void",
+            **digests,
+            "memory_mode": memory_mode,
+            "dtype": str(pipe.vae.dtype).removeprefix("torch."),
+            "device": torch.cuda.get_device_name(device)
+            if device.type == "cuda"
+            else platform.processor() or "cpu",
+            "torch": torch.__version__,
+            "diffusers": diffusers.__version__,
+        }
+        pipe.set_progress_bar_config(disable=True)
+        place(pipe, memory_mode, device)
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        *,
+        device: str = "auto",
+        memory: str = "auto",
+        raft_weights: Path | None = None,
+        progress: Progress = unwatched,
+    ) -> VoidEngine:
+        """The engine of a folder of weights; Stage.LOAD is reported part by part.
+
+        Args:
+            folder: the published layout (see ``weights.py``).
+            device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
+            memory: "auto" or a mode of ``memory.py``.
+            raft_weights: torchvision's RAFT-large weights, for jobs whose flow is "raft".
+            progress: called after every part.
+
+        Raises:
+            CheckpointError: the weights are not whole.
+            SettingsError: no such device or memory mode.
+            GpuMemory: the model does not fit.
+        """
+        on = _device(device)
+        dtype = torch.bfloat16 if on.type == "cuda" else torch.float32
+        pipe = load_pipeline(folder, dtype=dtype, progress=progress)
+        sizes = part_bytes(pipe)
+        free = _free_bytes(on)
+        mode = choose_mode(
+            memory,
+            device=on.type,
+            sizes=sizes,
+            free_bytes=free,
+            host_free_bytes=psutil.virtual_memory().available,
+        )
+        digests = {f"void_pass{n}": quick_digest(void_file(folder, n)) for n in (1, 2)}
+        try:
+            return cls(pipe, device=on, memory_mode=mode, digests=digests, raft_weights=raft_weights)
+        except torch.OutOfMemoryError as error:
+            raise out_of_memory(mode, sizes, (384, 672), free) from error
+
+    def remove(
+        self,
+        plate: NDArray[np.float32],
+        quadmask: NDArray[np.uint8],
+        prompt: str,
+        settings: VoidSettings,
+        progress: Progress = unwatched,
+    ) -> Iterator[Decoded]:
+        """Both passes over a clip (or Pass 1 alone), frames as they are decoded.
+
+        A ``progress`` that raises stops the job within a step; the engine is ready for the next one.
+
+        Args:
+            plate: [F,h,w,3] 0..1 at the raster, display-referred.
+            quadmask: [F,h,w] at the raster: 0 remove, 63 overlap, 127 affected, 255 keep.
+            prompt: what the empty scene looks like.
+            settings: everything else; the raster is the plate's own size.
+            progress: told every step of Stage.PASS1, NOISE and PASS2.
+
+        Raises:
+            SizeMismatch, SettingsError: plate, quadmask and settings do not fit each other.
+            GpuMemory: the GPU ran out.
+        """
+        raster = (plate.shape[1], plate.shape[2])
+        steps = {1: settings.pass1_steps, 2: settings.pass2_steps}
+        guidance = {1: settings.pass1_guidance, 2: settings.pass2_guidance}
+        plans = {n: PassPlan(n, steps[n], guidance[n], latents=settings.latents) for n in (1, 2)}
+
+        flow = open_flow(settings.flow, raft_weights=self._raft_weights, device=self.device)
+
+        def warp(frames: torch.Tensor) -> torch.Tensor:
+            noise = warped_noise(
+                np.ascontiguousarray(frames.movedim(1, -1).numpy()),
+                latent_frames=latent_frames(len(frames)),
+                latent_channels=self._pipe.vae.config.latent_channels,
+                latent_size=self._pipe.latent_size(raster),
+                seed=sub_seed(settings.seed, "warped noise"),
+                mode=settings.warped_noise,
+                flow=flow,
+                progress=progress,
+            )
+            progress(Stage.PASS2, 0, settings.pass2_steps)
+            return torch.from_numpy(noise)[None]
+
+        def on_step(plan: PassPlan, step: int, _timestep: int, _latents: torch.Tensor) -> None:
+            progress(self.STAGES[plan.number], step, plan.steps)
+
+        free = _free_bytes(self._device)
+        progress(Stage.PASS1, 0, settings.pass1_steps)
+        stream = self._pipe.stream(
+            torch.from_numpy(plate).movedim(-1, 1),
+            torch.from_numpy(quadmask),
+            prompt,
+            raster=raster,
+            window_frames=settings.window_frames,
+            seed=settings.seed,
+            pass1=plans[1],
+            pass2=plans[2] if settings.passes == 2 else None,
+            warp=warp,
+            on_step=on_step,
+        )
+        done = {1: 0, 2: 0}
+        try:
+            with closing(stream):
+                for number, frames in stream:
+                    wanted = frames[: len(plate) - done[number]]
+                    if len(wanted):
+                        yield Decoded(
+                            number, done[number], np.ascontiguousarray(wanted.movedim(1, -1).numpy())
+                        )
+                        done[number] += len(wanted)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise out_of_memory(self.memory_mode, self._sizes, raster, free) from error
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise SettingsError(f"Device is {name!r}; choose auto, cpu, cuda or cuda:N.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SettingsError(
+            f"Device is {name!r} and torch sees {torch.cuda.device_count()} GPUs: use auto or cpu, or install "
+            "torch for this machine's GPU and its driver."
+        )
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+def _free_bytes(device: torch.device) -> int:
+    """What a job can have: the device's free memory and what torch holds of it unused."""
+    if device.type == "cpu":
+        return int(psutil.virtual_memory().available)
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + cached

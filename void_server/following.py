@@ -1,0 +1,97 @@
+"""Following a job in a terminal: a bar a stage with the time left, frames fetched as they become ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from void_server.frames.sequence import output_path
+from void_wire.client import ENDED, Client
+from void_wire.errors import MissingFrames, SettingsError, from_code
+from void_wire.messages import JobStatus, Role, State
+
+console = Console(stderr=True, highlight=False)
+
+
+def bars() -> Progress:
+    """The progress display of every command; plain lines stay readable in a log."""
+    return Progress(
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=False,
+    )
+
+
+def follow(client: Client, job: str, outputs: Mapping[Role, str]) -> JobStatus:
+    """Show the job's progress and bring ``outputs`` (role -> file pattern) home until it has ended.
+
+    Raises the error the job failed with, after everything that was made is fetched.
+    """
+    home: dict[Role, set[int]] = {role: set() for role in outputs}
+    with bars() as display:
+        stages: dict[str, TaskID] = {}
+        status = client.watch(job)
+        while True:
+            _show(display, stages, status)
+            fetched = _fetch_ready(client, status, outputs, home)
+            if status.state in ENDED:
+                break
+            status = client.watch(job, status.revision, 0.0 if fetched else 5.0)
+    if status.state is State.FAILED:
+        raise from_code(status.error_code, status.error)
+    return status
+
+
+def fetch_all(client: Client, status: JobStatus, outputs: Mapping[Role, str]) -> int:
+    """Bring home what is ready now; returns how many frames. Raises MissingFrames when there is none."""
+    for role in outputs:
+        if not status.ready.get(role):
+            raise MissingFrames(
+                f"Job {status.job} is {status.state.value} and has no frames of {role.value} (yet)."
+            )
+    return _fetch_ready(client, status, outputs, {role: set() for role in outputs})
+
+
+def _fetch_ready(
+    client: Client, status: JobStatus, outputs: Mapping[Role, str], home: Mapping[Role, set[int]]
+) -> int:
+    count = 0
+    for role, pattern in outputs.items():
+        wanted = [frame for frame in status.ready.get(role, []) if frame not in home[role]]
+        for frame, _ in client.fetch(status.job, role, wanted, partial(output_path, pattern)):
+            home[role].add(frame)
+            count += 1
+    return count
+
+
+def _show(display: Progress, stages: dict[str, TaskID], status: JobStatus) -> None:
+    if status.state is State.QUEUED:
+        _bar(display, stages, f"queue #{status.queue_place}", 0, 1)
+    if status.stage is None:
+        return
+    name = status.stage.value
+    for other, task in stages.items():  # a later stage means the earlier ones are complete
+        if other != name and not display.tasks[task].finished:
+            display.update(task, completed=display.tasks[task].total)
+    _bar(display, stages, name, status.step, max(1, status.steps))
+
+
+def _bar(display: Progress, stages: dict[str, TaskID], name: str, step: int, steps: int) -> None:
+    if name not in stages:
+        stages[name] = display.add_task(name, total=steps)
+    display.update(stages[name], completed=step, total=steps)
+
+
+def outputs_of(out: str | None, pass1_out: str | None, overlay_out: str | None) -> dict[Role, str]:
+    """Role -> file pattern, of the patterns that are given. Raises SettingsError when two are the same."""
+    given = {Role.RESULT: out, Role.PASS1: pass1_out, Role.OVERLAY: overlay_out}
+    outputs = {role: pattern for role, pattern in given.items() if pattern}
+    if len(set(outputs.values())) < len(outputs):
+        raise SettingsError("Two outputs have the same file pattern: give each its own.")
+    return outputs

@@ -1,0 +1,177 @@
+"""Between the plate's colour space and what the model sees.
+
+A plate in a scene-referred space (linear or camera log) goes through OpenColorIO to light (scene-linear, Rec.709
+primaries), is multiplied by the exposure's gain and folded into 0..1 by an encoding (`encoding.py`). A plate that
+is video already (sRGB, Rec.709, a gamma) passes the display encoding as it is. `ColorTransform.decode` undoes each.
+
+Only the fill comes back through `decode`; the plate outside the matte never passes here.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import OpenImageIO
+
+from void_server.frames.encoding import CEILING, Display, Encoding, Log, Video
+from void_server.frames.geometry import Floats
+from void_wire.errors import SettingsError
+
+BUILTIN_CONFIG = "ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4"
+"""Used where $OCIO is not set: ACES 1.3 with the camera spaces; pinned, since "-latest" moves with the library."""
+
+_LINEAR_REC709 = (
+    "Linear Rec.709 (sRGB)",
+    "lin_rec709_scene",
+    "lin_rec709",
+    "lin_srgb",
+    "Utility - Linear - sRGB",
+)
+_LOG_CODES = (-1.0, 2.0)  # no camera writes beyond; a stray pixel there would overflow to no number
+_PROBE = np.concatenate([np.eye(3), np.full((1, 3), 0.5), np.ones((1, 3))]).astype(np.float32)
+
+
+def config_name() -> str:
+    """The OpenColorIO config in use: the file of $OCIO, else the built-in one."""
+    return os.environ.get("OCIO") or BUILTIN_CONFIG
+
+
+def names() -> list[str]:
+    """Every colour space, role and alias of the config.
+
+    Raises:
+        SettingsError: the config cannot be read.
+    """
+    config = _config()
+    spaces = list(config.getColorSpaceNames())
+    return [*spaces, *config.getRoles(), *(alias for space in spaces for alias in config.getAliases(space))]
+
+
+class ColorTransform:
+    """One plate's colour, there and back.
+
+    Args:
+        colorspace: a space, alias or role of the config.
+        encoding: "display", the picture as video shows it, or "log", ACEScct.
+        ceiling: light that becomes white in the display encoding, see `Display`.
+
+    Raises:
+        SettingsError: the config has no such space, or it holds data instead of colour.
+    """
+
+    def __init__(self, colorspace: str, encoding: str = "display", ceiling: float = CEILING):
+        config = _config()
+        if config.getColorSpaceIndex(colorspace) < 0:
+            near = difflib.get_close_matches(colorspace, names(), n=3, cutoff=0.4)
+            raise SettingsError(
+                f"Colour space {colorspace!r} is not in {config_name()}: "
+                + (
+                    f"did you mean {' or '.join(repr(name) for name in near)}?"
+                    if near
+                    else "name one it holds."
+                )
+            )
+        if config.isData(colorspace):
+            raise SettingsError(
+                f"Colour space {colorspace!r} of {config_name()} holds data, not colour: name the space of the plate."
+            )
+        self.colorspace = colorspace
+        self._linear = next((name for name in _LINEAR_REC709 if config.getColorSpaceIndex(name) >= 0), None)
+        if self._linear is None:
+            raise SettingsError(
+                f"{config_name()} has no linear Rec.709 space under a name we know: give it the alias 'lin_rec709'."
+            )
+        seen = _converted(_PROBE, colorspace, self._linear)
+        self._matrix = (
+            seen[:3].astype(np.float64) if np.allclose(_PROBE @ seen[:3], seen, atol=1e-5) else None
+        )
+        self.is_video = self._matrix is None and 0.98 < float(seen[4].max()) < 1.02
+        self.stops = 0.0
+        self._passes = self.is_video and encoding == "display"
+        self._encoding: Encoding = (
+            Log() if encoding == "log" else Video() if self._passes else Display(ceiling)
+        )
+
+    def exposed(self, stops: float) -> ColorTransform:
+        """The same with another exposure: light is multiplied by 2 ** ``stops`` before it is encoded.
+
+        Raises:
+            SettingsError: the plate is display-referred; there is no light to multiply.
+        """
+        if stops and self.is_video:
+            raise SettingsError(
+                f"Exposure {stops:+g} stops is for scene-referred plates and {self.colorspace!r} is display-referred: "
+                "leave the exposure at auto, or name the space the plate is in."
+            )
+        other = copy.copy(self)
+        other.stops = stops
+        return other
+
+    @property
+    def white(self) -> float:
+        """The brightest light that is not clipped on the way to the model."""
+        return float(self._encoding.white / 2.0**self.stops)
+
+    def light(self, values: Floats) -> Floats:
+        """Light of the plate's values: float32 (..., 3), scene-linear, Rec.709 primaries.
+
+        A video plate under the display encoding has none: its values, 0..1, are given back.
+        """
+        if self._passes:
+            return values
+        if self._matrix is not None:
+            return values @ self._matrix.astype(np.float32)
+        return _converted(np.clip(values, *_LOG_CODES), self.colorspace, str(self._linear))
+
+    def fold(self, light: Floats) -> Floats:
+        """What the model sees of light: 0..1. What is below the encoding's domain or above it clips."""
+        return self._encoding.fold(light * np.float32(2.0**self.stops) if self.stops else light)
+
+    def unfold(self, seen: Floats) -> Floats:
+        """The inverse: light of 0..1; what leaves 0..1 is clipped first."""
+        light = self._encoding.unfold(seen)
+        return light * np.float32(2.0**-self.stops) if self.stops else light
+
+    def encode(self, values: Floats) -> Floats:
+        """What the model sees of the plate's values, float32 (..., 3): 0..1."""
+        return self.fold(self.light(values))
+
+    def decode(self, encoded: Floats) -> Floats:
+        """The inverse: float32 (..., 3), 0..1, to the plate's space; what leaves 0..1 is clipped first."""
+        light = self.unfold(encoded)
+        if self._passes:
+            return light
+        if self._matrix is not None:
+            return light @ np.linalg.inv(self._matrix).astype(np.float32)
+        return _converted(light, str(self._linear), self.colorspace)
+
+
+def _config() -> Any:
+    try:
+        config = OpenImageIO.ColorConfig(config_name())
+        problem = config.geterror()
+    except UnicodeDecodeError:
+        problem = "it is no text"
+    if problem:
+        problem = " ".join(problem.split()).rstrip(".")
+        raise SettingsError(
+            f"The colour config {config_name()} cannot be read ({problem}): set $OCIO to one that can."
+        )
+    return config
+
+
+def _converted(values: npt.NDArray[np.float32], source: str, target: str) -> Floats:
+    """float32 (..., 3) from one space of the config to another."""
+    row = np.ascontiguousarray(values, np.float32).reshape(1, -1, 3)
+    result: Any = OpenImageIO.ImageBufAlgo.colorconvert(
+        OpenImageIO.ImageBuf(row), source, target, False, "", "", config_name()
+    )
+    if result.has_error:
+        raise SettingsError(f"{config_name()} cannot convert {source!r} to {target!r} ({result.geterror()}).")
+    converted: Floats = result.get_pixels(OpenImageIO.FLOAT)
+    return converted.reshape(values.shape)

@@ -1,0 +1,171 @@
+"""What is wrong with a shot, all of it at once: the client asks before it sends, the worker again.
+
+Frame by frame functions look at one frame's files; `check_shot` runs them over the shot, each file read once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from void_server.frames.exr import Layout, PlateFrame, read_plate, rgb_channels
+from void_server.frames.geometry import Box, bounds, union
+from void_server.frames.matte_files import check_finite, read_mattes, size_text
+from void_server.frames.sequence import named_frames
+from void_wire.errors import EmptyMatte, MissingFrames, ShotError, SizeMismatch
+from void_wire.messages import JobSpec, Role
+
+SHOWN = 5
+"""Different problems that are spelled out; the rest is counted."""
+
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class FrameReport:
+    """What one frame's files hold."""
+
+    frame: int
+    plate: Layout | None = None  # None when the plate cannot be read
+    removes: bool = False  # the remove matte holds something
+    marked: Box | None = None  # around everything both mattes hold, in the display window's coordinates
+    filled: bool = False  # the mattes leave no pixel
+    plate_problem: ShotError | None = None
+    matte_problem: ShotError | None = None  # not looked for when the plate cannot be read
+
+
+@dataclass(frozen=True)
+class ShotReport:
+    """What a shot without problems holds."""
+
+    notes: list[str]  # sentences the artist should read, though nothing is wrong
+    marked: Box  # around everything both mattes hold in all frames, in the display window's coordinates
+
+
+def check_frame(paths: Mapping[Role, Path], frame: int) -> FrameReport:
+    """Read one frame's files whole and report."""
+    plate: PlateFrame | None = None
+    plate_problem = matte_problem = None
+    removes = filled = False
+    marked: Box | None = None
+    try:
+        plate = read_plate(paths[Role.PLATE], frame)
+        check_plate(plate)
+    except ShotError as problem:
+        plate_problem = problem
+    if plate is not None:
+        try:
+            mattes = read_mattes(paths, frame, plate.layout.display)
+            inside = mattes.remove > 0
+            removes = bool(inside.any())
+            if mattes.affected is not None:
+                inside |= mattes.affected > 0
+            marked, filled = bounds(inside, plate.layout.display), bool(inside.all())
+        except ShotError as problem:
+            matte_problem = problem
+    layout = plate.layout if plate else None
+    return FrameReport(frame, layout, removes, marked, filled, plate_problem, matte_problem)
+
+
+def check_plate(plate: PlateFrame) -> None:
+    """Raise UnsupportedImage without red, green and blue, BadPixels when one holds NaN or infinite pixels."""
+    rgb = plate.rgb
+    for position, channel in enumerate(rgb_channels(plate.layout)):
+        check_finite(rgb[..., position], plate.layout, Role.PLATE, plate.layout.channels[channel])
+
+
+def check_shot(
+    spec: JobSpec,
+    files: Mapping[Role, Mapping[int, Path]],
+    checked: Callable[[int, int], None] = lambda done, of: None,
+) -> ShotReport:
+    """Read every file of the shot.
+
+    Args:
+        spec: names the frames and the roles.
+        files: role to frame number to file.
+        checked: called with (frames read, frames) after each.
+
+    Raises:
+        ShotError: of the first problem's class; problems that differ in numbers alone are told once, with
+            the frames they are in.
+    """
+    numbers = spec.frames.numbers()
+    lacking = {role: [number for number in numbers if number not in files[role]] for role in spec.roles}
+    if any(lacking.values()):
+        raise MissingFrames(
+            " ".join(
+                f"The {role.label} has no {named_frames(frames)}: render what is missing, or leave it out of the "
+                "range."
+                for role, frames in lacking.items()
+                if frames
+            )
+        )
+    reports = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for report in pool.map(lambda n: check_frame({r: files[r][n] for r in spec.roles}, n), numbers):
+            reports.append(report)
+            checked(len(reports), len(numbers))
+    problems = list(_problems(reports))
+    if problems:
+        _raise(problems)
+    empty = [report.frame for report in reports if not report.removes]
+    filled = [report.frame for report in reports if report.filled]
+    marked = union(report.marked for report in reports)
+    nothing = (
+        "The quadmask has nothing to remove (0)"
+        if Role.QUADMASK in spec.roles
+        else "The remove matte is empty"
+    )
+    if marked is None or len(empty) == len(reports):
+        where = f"all {len(reports)} frames" if len(reports) > 1 else named_frames(empty)
+        raise EmptyMatte(f"{nothing} on {where}: mark what is to go, then send again.")
+    notes = []
+    if empty:
+        notes.append(f"{nothing} on {named_frames(empty)}: nothing is removed there.")
+    if filled:
+        notes.append(
+            f"The mattes leave nothing of the plate on {named_frames(filled)}: the whole picture is made anew there."
+        )
+    return ShotReport(notes, marked)
+
+
+def _problems(reports: list[FrameReport]) -> Iterator[tuple[int, ShotError]]:
+    """Each frame's problems; a plate of another size than most is one, and its matte's size then is none."""
+    layouts = [report.plate for report in reports if report.plate is not None]
+    usual = Counter(layout.display for layout in layouts).most_common(1)[0][0] if layouts else None
+    example = next((layout.frame for layout in layouts if layout.display == usual), 0)
+    for report in reports:
+        odd = report.plate is not None and report.plate.display != usual
+        if report.plate_problem is not None:
+            yield report.frame, report.plate_problem
+        if odd and report.plate is not None and usual is not None:
+            yield (
+                report.frame,
+                SizeMismatch(
+                    f"{report.plate} is {size_text(report.plate.display)} and frame {example} is {size_text(usual)}: "
+                    "write the plate in one format."
+                ),
+            )
+        if report.matte_problem is not None and not (odd and isinstance(report.matte_problem, SizeMismatch)):
+            yield report.frame, report.matte_problem
+
+
+def _raise(problems: list[tuple[int, ShotError]]) -> None:
+    """One error that tells of all, of the class of the first."""
+    alike: dict[str, list[tuple[int, ShotError]]] = {}
+    for frame, problem in problems:
+        alike.setdefault(re.sub(r"[\d.]+", "", str(problem)), []).append((frame, problem))
+    sentences = []
+    for group in list(alike.values())[:SHOWN]:
+        sentences.append(str(group[0][1]))
+        if len(group) > 1:
+            sentences.append(f"The same goes for {named_frames([frame for frame, _ in group[1:]])}.")
+    if len(alike) > SHOWN:
+        others = sum(map(len, list(alike.values())[SHOWN:]))
+        sentences.append(f"And {others} more problem{'s' * (others != 1)} of other kinds.")
+    raise type(problems[0][1])(" ".join(sentences))

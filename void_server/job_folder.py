@@ -1,0 +1,29 @@
+"""The folder of one job: the only place that knows where a frame's file lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from void_wire.messages import Role
+
+MADE_ROLES = (Role.RESULT, Role.PASS1, Role.OVERLAY)
+"""The sequences that the worker writes; all others are received."""
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """``path/<role>/<frame>.exr``."""
+
+    path: Path
+
+    def make(self, roles: Iterable[Role]) -> None:
+        """Make the folders of ``roles``, for this user alone."""
+        self.path.mkdir(exist_ok=True, mode=0o700)
+        for role in roles:
+            (self.path / role.value).mkdir(exist_ok=True, mode=0o700)
+
+    def frame(self, role: Role, frame: int) -> Path:
+        """The file of one frame number."""
+        return self.path / role.value / f"{frame}.{'png' if role is Role.OVERLAY else 'exr'}"

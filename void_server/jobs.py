@@ -1,0 +1,312 @@
+"""Jobs: their states, the transitions that are legal, and the store that outlives the server.
+
+The store is one SQLite database (WAL) plus one folder a job; it is the only owner of both. Every method may
+be called from any thread.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from void_server.job_folder import MADE_ROLES, JobFolder
+from void_wire import codec
+from void_wire.errors import IllegalTransition, ServerBusy, SettingsError, UnknownJob, VoidError, from_code
+from void_wire.files import PART_SUFFIX
+from void_wire.messages import JobSpec, JobStatus, Role, Stage, State, check_job_id
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.RECEIVING: frozenset({State.QUEUED, State.CANCELLED}),
+    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
+    # back to QUEUED: the server stopped under it and takes it up again
+    State.RUNNING: frozenset({State.DONE, State.FAILED, State.CANCELLING, State.QUEUED}),
+    # a job can finish or fail in the moment it is cancelled
+    State.CANCELLING: frozenset({State.CANCELLED, State.DONE, State.FAILED}),
+    State.DONE: frozenset(),
+    State.FAILED: frozenset({State.QUEUED}),  # asked for again after a failure that may pass
+    State.CANCELLED: frozenset(),
+}
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    job TEXT PRIMARY KEY, spec TEXT NOT NULL, state TEXT NOT NULL, created_s REAL NOT NULL,
+    error_code TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '', record TEXT NOT NULL DEFAULT '{}'
+);
+CREATE TABLE IF NOT EXISTS files (
+    job TEXT NOT NULL, role TEXT NOT NULL, frame INTEGER NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (job, role, frame)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass
+class _Live:
+    """What changes too often for the database and need not outlive the server."""
+
+    revision: int = 0
+    stage: Stage | None = None
+    step: int = 0
+    steps: int = 0
+    ready: dict[Role, list[int]] = field(default_factory=dict)
+
+
+class JobStore:
+    """Every job of one data folder.
+
+    Args:
+        folder: holds ``jobs.sqlite`` and ``jobs/<id>/<role>/<frame>.exr``.
+        queue_limit: jobs that may be received, queued or running at once.
+        changed: called with a job's id after every change, on the thread that made it; must return fast.
+
+    Raises SettingsError when another server has the folder. Every method raises ServerBusy when the disk takes no
+    more; what was stored stays.
+    """
+
+    def __init__(self, folder: Path, *, queue_limit: int, changed: Callable[[str], None]) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder / "jobs"
+        self._folder.mkdir(exist_ok=True, mode=0o700)
+        self._queue_limit = queue_limit
+        self._changed = changed
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(
+            folder / "jobs.sqlite", timeout=0.5, check_same_thread=False, isolation_level=None
+        )
+        try:  # the lock is held as long as the server runs: two on one folder would run each other's jobs
+            self._db.executescript(
+                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;"
+                + _SCHEMA
+                + "COMMIT;"
+            )
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise SettingsError(
+                f"The data folder {folder} cannot be used ({error}): another server runs on it, or its disk is full. "
+                "Choose another with --data-dir, or stop that server."
+            ) from None
+        # Revisions start at the clock so that they also grow over a restart of the server.
+        self._first_revision = time.time_ns() // 1000
+        self._live: dict[str, _Live] = {}
+        self._specs: dict[str, JobSpec] = {}
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._lock:
+            self._db.close()
+
+    def recover(self) -> None:
+        """After a start: jobs that were running take their place in the queue again."""
+        with self._lock:
+            for state in (State.RUNNING, State.CANCELLING):
+                then = State.QUEUED if state is State.RUNNING else State.CANCELLED
+                self._sql("UPDATE jobs SET state=? WHERE state=?", (then.value, state.value))
+        for part in self._folder.glob(f"*/*/*{PART_SUFFIX}"):
+            part.unlink()
+
+    def submit(self, spec: JobSpec) -> JobStatus:
+        """Make the job, or find it; one that failed for a reason that may have passed is queued again.
+
+        Raises IllegalTransition for an id in use by another spec, ServerBusy.
+        """
+        text = json.dumps(codec.to_map(spec))
+        with self._lock:
+            row = self._sql("SELECT spec, error_code FROM jobs WHERE job=?", (spec.job,)).fetchone()
+            if row is not None and row[0] != text:
+                raise IllegalTransition(
+                    f"Job {spec.job} exists with other settings: leave --job out to make a new one."
+                )
+            if row is None:
+                open_jobs = self._count(State.RECEIVING, State.QUEUED, State.RUNNING, State.CANCELLING)
+                if open_jobs >= self._queue_limit:
+                    raise ServerBusy(
+                        f"The server holds {open_jobs} unfinished jobs, its limit: wait for one to end or cancel one "
+                        "(void jobs, void cancel JOB)."
+                    )
+                try:
+                    self.folder(spec.job).make((*spec.roles, *MADE_ROLES))
+                except OSError as error:
+                    raise _no_room(error.strerror) from None
+                self._sql(
+                    "INSERT INTO jobs (job, spec, state, created_s) VALUES (?,?,?,?)",
+                    (spec.job, text, State.RECEIVING.value, time.time()),
+                )
+            elif self.state(spec.job) is State.FAILED and from_code(row[1], "").retryable:
+                self._set_state(spec.job, State.QUEUED)
+                self._sql("UPDATE jobs SET error_code='', error='' WHERE job=?", (spec.job,))
+        self._touch(spec.job)
+        return self.status(spec.job)
+
+    def spec(self, job: str) -> JobSpec:
+        """What the job was asked to be. Raises UnknownJob."""
+        check_job_id(job)
+        with self._lock:
+            if job not in self._specs:
+                row = self._sql("SELECT spec FROM jobs WHERE job=?", (job,)).fetchone()
+                if row is None:
+                    raise UnknownJob(f"The server has no job {job}: see its jobs with: void jobs")
+                self._specs[job] = codec.from_map(json.loads(row[0]), JobSpec)
+            return self._specs[job]
+
+    def state(self, job: str) -> State:
+        """The job's state. Raises UnknownJob."""
+        self.spec(job)
+        with self._lock:
+            return State(self._sql("SELECT state FROM jobs WHERE job=?", (job,)).fetchone()[0])
+
+    def folder(self, job: str) -> JobFolder:
+        """Where the job's frames lie."""
+        check_job_id(job)
+        return JobFolder(self._folder / job)
+
+    def add_frame(self, job: str, role: Role, frame: int, digest: str) -> None:
+        """A frame is whole on disk: received, or made. The last one received queues the job."""
+        spec = self.spec(job)
+        with self._lock:
+            self._sql("INSERT OR REPLACE INTO files VALUES (?,?,?,?)", (job, role.value, frame, digest))
+            if role in spec.roles:
+                if self.state(job) is State.RECEIVING and self._received(spec) == spec.sent_frames():
+                    self._set_state(job, State.QUEUED)
+            else:
+                ready = self._live_of(job).ready.setdefault(role, [])
+                if frame not in ready:
+                    ready.append(frame)
+        self._touch(job)
+
+    def digest(self, job: str, role: Role, frame: int) -> str | None:
+        """The digest of a frame that is there, else None."""
+        with self._lock:
+            row = self._sql(
+                "SELECT digest FROM files WHERE job=? AND role=? AND frame=?", (job, role.value, frame)
+            ).fetchone()
+        return row[0] if row else None
+
+    def digests(self, job: str) -> dict[Role, dict[int, str]]:
+        """Every frame the server holds of the job. Raises UnknownJob."""
+        self.spec(job)
+        found: dict[Role, dict[int, str]] = {}
+        with self._lock:
+            rows = self._sql("SELECT role, frame, digest FROM files WHERE job=?", (job,)).fetchall()
+        for role, frame, digest in rows:
+            found.setdefault(Role(role), {})[frame] = digest
+        return found
+
+    def move(
+        self, job: str, state: State, *, error: VoidError | None = None, record: dict[str, str] | None = None
+    ) -> None:
+        """Take the job to ``state``. Raises UnknownJob, IllegalTransition."""
+        with self._lock:
+            self._set_state(job, state)
+            if error is not None:
+                self._sql("UPDATE jobs SET error_code=?, error=? WHERE job=?", (error.code, str(error), job))
+            if record is not None:
+                self._sql("UPDATE jobs SET record=? WHERE job=?", (json.dumps(record), job))
+            live = self._live_of(job)
+            live.stage, live.step, live.steps = None, 0, 0
+        self._touch(job)
+
+    def progress(self, job: str, stage: Stage, step: int, steps: int) -> None:
+        """The running job has done ``step`` of ``steps`` of ``stage``."""
+        with self._lock:
+            live = self._live_of(job)
+            live.stage, live.step, live.steps = stage, step, steps
+        self._touch(job)
+
+    def next_queued(self) -> str | None:
+        """The job that waits longest."""
+        queue = self._queue()
+        return queue[0] if queue else None
+
+    def status(self, job: str) -> JobStatus:
+        """The job as it is now. Raises UnknownJob."""
+        spec = self.spec(job)
+        with self._lock:
+            state, created_s, code, error, record = self._sql(
+                "SELECT state, created_s, error_code, error, record FROM jobs WHERE job=?", (job,)
+            ).fetchone()
+            live, queue = self._live_of(job), self._queue() if state == State.QUEUED.value else []
+            return JobStatus(
+                job=job,
+                shot=spec.shot,
+                engine=spec.engine,
+                revision=live.revision,
+                state=State(state),
+                frames=spec.frames,
+                received=self._received(spec),
+                expected=spec.sent_frames(),
+                queue_place=queue.index(job) + 1 if job in queue else 0,
+                stage=live.stage,
+                step=live.step,
+                steps=live.steps,
+                ready={role: list(frames) for role, frames in live.ready.items()},
+                error_code=code,
+                error=error,
+                record=json.loads(record),
+                created_s=created_s,
+            )
+
+    def statuses(self) -> list[JobStatus]:
+        """Every job, newest first."""
+        with self._lock:
+            rows = self._sql("SELECT job FROM jobs ORDER BY created_s DESC LIMIT 1000").fetchall()
+        return [self.status(job) for (job,) in rows]
+
+    # --- inside, called with the lock held -------------------------------------------------------------
+
+    def _sql(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(query, values)
+        except sqlite3.OperationalError as error:
+            raise _no_room(str(error)) from None
+
+    def _set_state(self, job: str, state: State) -> None:
+        before = self.state(job)
+        if state not in TRANSITIONS[before]:
+            raise IllegalTransition(f"Job {job} is {before.value}; it cannot become {state.value}.")
+        if state is State.QUEUED and self._received(self.spec(job)) < self.spec(job).sent_frames():
+            raise IllegalTransition(f"Job {job} lacks frames; it cannot become {state.value}.")
+        self._sql("UPDATE jobs SET state=? WHERE job=?", (state.value, job))
+
+    def _count(self, *states: State) -> int:
+        marks = ",".join("?" * len(states))
+        query = f"SELECT COUNT(*) FROM jobs WHERE state IN ({marks})"  # noqa: S608 - question marks only
+        return int(self._sql(query, [state.value for state in states]).fetchone()[0])
+
+    def _queue(self) -> list[str]:
+        rows = self._sql(
+            "SELECT job FROM jobs WHERE state=? ORDER BY created_s, rowid", (State.QUEUED.value,)
+        ).fetchall()
+        return [job for (job,) in rows]
+
+    def _received(self, spec: JobSpec) -> int:
+        marks = ",".join("?" * len(spec.roles))
+        query = f"SELECT COUNT(*) FROM files WHERE job=? AND role IN ({marks})"  # noqa: S608
+        return int(self._sql(query, [spec.job, *(role.value for role in spec.roles)]).fetchone()[0])
+
+    def _live_of(self, job: str) -> _Live:
+        if job not in self._live:
+            made: dict[Role, list[int]] = {}
+            rows = self._sql(
+                "SELECT role, frame FROM files WHERE job=? AND role IN (?,?,?) ORDER BY frame",
+                (job, *(role.value for role in MADE_ROLES)),
+            ).fetchall()
+            for role, frame in rows:
+                made.setdefault(Role(role), []).append(frame)
+            self._live[job] = _Live(revision=self._first_revision, ready=made)
+        return self._live[job]
+
+    def _touch(self, job: str) -> None:
+        with self._lock:
+            self._live_of(job).revision += 1
+        self._changed(job)
+
+
+def _no_room(reason: str | None) -> ServerBusy:
+    return ServerBusy(
+        f"The server cannot write to its data folder ({reason}): make room on its disk; it goes on by itself, and what "
+        "it holds is kept."
+    )

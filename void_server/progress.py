@@ -1,0 +1,25 @@
+"""How long work reports and how it is stopped: one callable, passed down from the worker to the engines."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from void_wire.messages import Stage
+
+
+class Cancelled(Exception):
+    """Raised by a Progress call once the job is to stop."""
+
+
+class Progress(Protocol):
+    """Called after every step of a stage, ``step`` 1..``steps`` (0 when the stage begins).
+
+    Raises Cancelled when the job is to stop; nobody but the worker catches it.
+    """
+
+    def __call__(self, stage: Stage, step: int, steps: int) -> None:
+        """Report; may raise Cancelled."""
+
+
+def unwatched(stage: Stage, step: int, steps: int) -> None:
+    """A Progress for callers that do not watch."""

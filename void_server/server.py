@@ -1,0 +1,327 @@
+"""The server: binds its sockets, turns messages into calls on the jobs, feeds the workers. No torch here.
+
+Threads: this one owns the control socket and decides everything; FrameChannel's moves frames; each worker has
+a reader. The others reach this one through an inbox and never wait for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from void_server import __version__
+from void_server.config import Config
+from void_server.engines import missing_engine_parts, refuse_unready
+from void_server.frame_channel import FrameChannel
+from void_server.jobs import JobStore
+from void_server.worker import Worker
+from void_server.worker_events import Configure, Failed, Finished, FrameMade, Progressed, Stopped
+from void_wire import codec, messages, sockets
+from void_wire.errors import ProtocolError, ServerBusy, SettingsError, VoidError, from_code
+from void_wire.messages import (
+    AskInventory,
+    Cancel,
+    Hello,
+    Inventory,
+    JobList,
+    JobSpec,
+    JobStatus,
+    ListJobs,
+    Refused,
+    State,
+    Submit,
+    Watch,
+    Welcome,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Watcher:
+    number: int
+    watch: Watch
+    until: float  # monotonic seconds
+
+
+class Server:
+    """One server: ``with Server(config) as server: server.run()``.
+
+    ``address`` is where it listens (a tcp port 0 became a real one).
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        data_dir = Path(config.data_dir)
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._bell, self._bell_rope = socket.socketpair()
+        self._bell.setblocking(False)
+        self._bell_rope.setblocking(False)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._store = JobStore(data_dir, queue_limit=config.queue_limit, changed=self._post)
+        self._store.recover()
+        self._control, self._frames = self._bind(config.address)
+        self.address = self._control.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._worker = Worker(
+            Configure(config.weights, config.raft_weights, config.device, config.memory),
+            data_dir / "worker.log",
+            self._post,
+        )
+        self._disk_full = False
+        self._reported: deque[Any] = deque()  # by the worker, and not yet in the store
+        self._watchers: dict[bytes, _Watcher] = {}  # by peer: a new Watch replaces the one before
+        self._stopping = threading.Event()
+        self._active_at = time.monotonic()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self) -> None:
+        """Serve until stop(), a signal, or the idle limit."""
+        poller = zmq.Poller()
+        poller.register(self._control, zmq.POLLIN)
+        poller.register(self._bell.fileno(), zmq.POLLIN)
+        while not self._stopping.is_set() and not self._idle():
+            events = dict(poller.poll(200))
+            if self._control in events:
+                self._serve_control()
+            with contextlib.suppress(BlockingIOError):
+                self._bell.recv(4096)
+            changed = self._empty_inbox()
+            with self._patience():
+                self._start_next()
+            self._answer_watchers(changed)
+            self._worker.check_grace()
+
+    def stop(self) -> None:
+        """End run() soon. Any thread, or a signal handler."""
+        self._stopping.set()
+        with contextlib.suppress(BlockingIOError):
+            self._bell_rope.send(b"!")
+
+    def close(self) -> None:
+        """Let go of sockets, worker and store. A running job is taken up at the next start."""
+        self._frames.close()
+        self._worker.close()
+        self._context.destroy(linger=200)
+        self._store.close()
+        self._bell.close()
+        self._bell_rope.close()
+
+    # --- other threads -----------------------------------------------------------------------------------
+
+    def _post(self, event: Any) -> None:
+        """A worker's event, or the id of a job that changed."""
+        self._inbox.put(event)
+        with contextlib.suppress(BlockingIOError, OSError):  # a full bell rings already
+            self._bell_rope.send(b"!")
+
+    # --- control messages ----------------------------------------------------------------------------------
+
+    def _bind(self, address: str) -> tuple[zmq.Socket[bytes], FrameChannel]:
+        """The control socket at ``address`` and the frames' beside it. Raises SettingsError when one is taken."""
+        attempts = 20 if address.endswith(":0") else 1  # the neighbour of a free port may be taken
+        while True:
+            attempts -= 1
+            control = self._context.socket(zmq.ROUTER)
+            sockets.prepare(control, address, codec.MAX_REQUEST_BYTES)
+            control.setsockopt(zmq.ROUTER_MANDATORY, 1)
+            try:
+                control.bind(address)
+                beside = sockets.data_address(control.getsockopt_string(zmq.LAST_ENDPOINT))
+                return control, FrameChannel(self._context, beside, self._store, self._config.max_frame_bytes)
+            except zmq.ZMQError as error:
+                control.close()
+                if not attempts:
+                    raise SettingsError(
+                        f"Address {address} or the one for frames beside it, {sockets.data_address(address)}, cannot "
+                        f"be used ({error}): is a server running there already? Choose another with --address."
+                    ) from None
+
+    def _serve_control(self) -> None:
+        for _ in range(64):  # then look at the workers again
+            try:
+                parts = self._control.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._active_at = time.monotonic()
+            if len(parts) != 2:
+                continue
+            peer, data = parts
+            try:
+                request, number = codec.decode(data, codec.REQUESTS)
+                answer = self._answer(peer, request, number)
+            except VoidError as error:
+                number = codec.number_of(data)
+                answer = Refused(error.code, str(error))
+            except Exception:
+                mark = _log_bug("a request failed")
+                number = codec.number_of(data)
+                answer = Refused("error", f"The server hit a bug; its log has it as {mark}.")
+            if answer is not None:
+                self._send(peer, answer, number)
+
+    def _answer(self, peer: bytes, request: Any, number: int) -> Any | None:
+        if isinstance(request, Hello):
+            return self._welcome(request)
+        if isinstance(request, Submit):
+            return self._submit(request.spec)
+        if isinstance(request, AskInventory):
+            return Inventory(request.job, self._store.digests(request.job))
+        if isinstance(request, Watch):
+            self._store.spec(request.job)
+            self._watchers[peer] = _Watcher(number, request, time.monotonic() + request.within_s)
+            self._post(request.job)
+            return None
+        if isinstance(request, Cancel):
+            return self._cancel(request.job)
+        if isinstance(request, ListJobs):
+            return JobList(self._store.statuses())
+        raise ProtocolError(f"{type(request).__name__} is no request.")
+
+    def _welcome(self, hello: Hello) -> Welcome:
+        if hello.protocol != messages.PROTOCOL_VERSION:
+            raise ProtocolError(
+                f"This server ({__version__}) speaks protocol {messages.PROTOCOL_VERSION}, the client {hello.client} "
+                f"speaks {hello.protocol}: update the older of the two."
+            )
+        return Welcome(
+            protocol=messages.PROTOCOL_VERSION,
+            server=__version__,
+            credit=self._config.credit,
+            max_frame_bytes=self._config.max_frame_bytes,
+            engines=missing_engine_parts(Path(self._config.weights)),
+        )
+
+    def _submit(self, spec: JobSpec) -> JobStatus:
+        refuse_unready(spec, Path(self._config.weights), self._config.raft_weights)
+        return self._store.submit(spec)
+
+    def _cancel(self, job: str) -> JobStatus:
+        state = self._store.state(job)
+        if state in (State.RECEIVING, State.QUEUED):
+            self._store.move(job, State.CANCELLED)
+        elif state is State.RUNNING:
+            self._store.move(job, State.CANCELLING)
+            self._worker.cancel()
+        return self._store.status(job)
+
+    def _send(self, peer: bytes, answer: Any, number: int) -> None:
+        """Answer without ever waiting: a client that is gone or full asks again."""
+        self._control.getsockopt(zmq.EVENTS)  # makes libzmq notice what the peer has read since
+        with contextlib.suppress(zmq.ZMQError):
+            self._control.send_multipart([peer, codec.encode(answer, number)], zmq.NOBLOCK)
+
+    def _answer_watchers(self, changed: set[str]) -> None:
+        now = time.monotonic()
+        for peer, watcher in list(self._watchers.items()):
+            job = watcher.watch.job
+            if job in changed or now >= watcher.until:
+                status = self._store.status(job)
+                if status.revision > watcher.watch.after or now >= watcher.until:
+                    self._send(peer, status, watcher.number)
+                    del self._watchers[peer]
+
+    # --- jobs and the worker -------------------------------------------------------------------------------
+
+    def _empty_inbox(self) -> set[str]:
+        """Handle what the worker reported; returns the jobs that changed."""
+        changed = set()
+        while not self._inbox.empty():
+            event = self._inbox.get()
+            if isinstance(event, str):
+                changed.add(event)
+            else:
+                self._active_at = time.monotonic()
+                self._reported.append(event)
+        with self._patience():
+            while self._reported:
+                if self._reported[0].job == self._worker.job:
+                    self._worker_reported(self._reported[0])
+                self._reported.popleft()
+        return changed
+
+    @contextlib.contextmanager
+    def _patience(self) -> Iterator[None]:
+        """What the store cannot take on a full disk waits for the next round."""
+        try:
+            yield
+        except ServerBusy as error:
+            if not self._disk_full:
+                log.error("%s", error)
+            self._disk_full = True
+        else:
+            self._disk_full = False
+
+    def _worker_reported(self, event: Any) -> None:
+        job = event.job
+        if isinstance(event, Progressed):
+            self._store.progress(job, event.stage, event.step, event.steps)
+        elif isinstance(event, FrameMade):
+            self._store.add_frame(job, event.role, event.frame, event.digest)
+        elif isinstance(event, Finished):
+            self._end(lambda: self._store.move(job, State.DONE, record=event.record))
+            log.info("job %s done", job)
+        elif isinstance(event, Stopped):
+            self._end(lambda: self._store.move(job, State.CANCELLED))
+            log.info("job %s cancelled", job)
+        elif isinstance(event, Failed):
+            cancelled = self._store.state(job) is State.CANCELLING and event.code == "engine.worker_died"
+            error = None if cancelled else from_code(event.code, event.sentence)
+            self._end(
+                lambda: self._store.move(job, State.CANCELLED if cancelled else State.FAILED, error=error)
+            )
+            log.warning("job %s: %s", job, event.sentence)
+
+    def _end(self, move: Callable[[], None]) -> None:
+        move()
+        self._worker.release()
+
+    def _start_next(self) -> None:
+        if self._worker.job is not None or self._stopping.is_set():
+            return
+        job = self._store.next_queued()
+        if job is not None:
+            self._store.move(job, State.RUNNING)
+            log.info("job %s starts", job)
+            self._worker.run(self._store.spec(job), self._store.folder(job).path)
+
+    def _idle(self) -> bool:
+        limit = self._config.idle_exit_s
+        return bool(limit and self._worker.job is None and time.monotonic() - self._active_at > limit)
+
+
+def serve(config: Config, *, ready: Callable[[str], None]) -> None:
+    """Run a server in this process until a signal; ``ready`` is called with its address once it listens."""
+    os.umask(0o077)  # jobs, logs and an ipc socket are this user's alone
+    with Server(config) as server:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: server.stop())
+        ready(server.address)
+        server.run()
+
+
+def _log_bug(message: str) -> str:
+    """Log the current exception under an id that the client gets."""
+    mark = os.urandom(4).hex()
+    log.exception("%s [%s]", message, mark)
+    return mark
+
+
+__all__ = ["Server", "serve"]

@@ -1,0 +1,105 @@
+"""One job's frames as the server holds them, read one at a time: nothing keeps a whole plate in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from void_server.frames.composite import composite
+from void_server.frames.exr import Layout, PlateFrame, read_header, read_plate, write_result
+from void_server.frames.geometry import Box, Floats, bounds, place, take
+from void_server.frames.grain import NONE, Grain, regrain
+from void_server.frames.matte import composite_matte, within_box
+from void_server.frames.matte_files import Mattes, read_mattes
+from void_server.job_folder import JobFolder
+from void_wire.messages import JobSpec, Role
+
+
+class Shot:
+    """Frames by index (position in the range); canvases are float32 (H, W[, 3]) of the display window.
+
+    Args:
+        spec: what was asked.
+        folder: where the received frames lie.
+    """
+
+    def __init__(self, spec: JobSpec, folder: JobFolder) -> None:
+        self.spec = spec
+        self.folder = folder
+        self.frames = spec.frames.numbers()
+        self.first: Layout = read_header(folder.frame(Role.PLATE, self.frames[0]), self.frames[0])
+        self.display: Box = self.first.display
+        self.pixel_aspect: float = self.first.pixel_aspect
+
+    def plate(self, index: int) -> PlateFrame:
+        """The plate with every channel's bits. Raises UnsupportedImage."""
+        return read_plate(self.folder.frame(Role.PLATE, self.frames[index]), self.frames[index])
+
+    def canvas(self, index: int, box: Box | None = None) -> Floats:
+        """The plate's picture over ``box``, or over the display window, in its own colour space."""
+        plate = self.plate(index)
+        return place(plate.rgb, plate.layout.data, box or self.display)
+
+    def mattes(self, index: int) -> Mattes:
+        """What to remove and what it affects. Raises StrayMatteValues, BadPixels."""
+        frame = self.frames[index]
+        files = {role: self.folder.frame(role, frame) for role in self.spec.roles}
+        return read_mattes(files, frame, self.display)
+
+    def matte(self, index: int) -> Floats:
+        """The composite matte: exactly 0 where the result must be the plate."""
+        mattes, picture = self.mattes(index), self.spec.picture
+        return composite_matte(mattes.remove, mattes.affected, picture.grow_px, picture.feather_px)
+
+    def write(
+        self,
+        role: Role,
+        index: int,
+        fill: Floats,
+        box: Box,
+        decode: Callable[[Floats], Floats],
+        metadata: dict[str, str],
+        grain: Grain = NONE,
+        seed: int = 0,
+        generated: Floats | None = None,
+    ) -> None:
+        """Write the plate with ``fill`` inside the composite matte.
+
+        Args:
+            role: RESULT or PASS1.
+            index: position in the range.
+            fill: canvas over ``box`` as the engine gave it; outside it the plate stays.
+            box: in the display window's coordinates.
+            decode: takes its colours (n, 3) to the plate's space; outside the matte nothing goes through it.
+            metadata: attributes to add.
+            grain: what the fill lacks of the plate's; it is put over the fill as far as the matte merges it.
+            seed: of the job, for the grain.
+            generated: (h, w) over ``box``, 0..1: the share of each pixel that has no grain; None: all of it.
+
+        Raises SettingsError, ServerBusy.
+        """
+        plate, frame = self.plate(index), self.frames[index]
+        data = plate.layout.data
+        matte = within_box(self.matte(index), box, self.display, self.spec.picture.feather_px)
+        rgb = np.zeros((data.height, data.width, 3), np.float32)
+        changed = np.zeros((data.height, data.width), bool)
+        merged = bounds(matte > 0, self.display)
+        near = merged and merged.within(data)
+        if near is not None:  # of a 4K plate mostly a small part
+            share = take(matte, near, self.display)
+            decoded = np.zeros((near.height, near.width, 3), np.float32)
+            decoded[share > 0] = decode(take(fill, near, box)[share > 0])
+            below = replace(plate, pixels=plate.pixels[near.rows_and_columns(data)]).rgb
+            merged_rgb, near.of(changed, data)[:] = composite(below, decoded, share)
+            grainless = share if generated is None else share * take(generated, near, box)
+            near.of(rgb, data)[:] = regrain(merged_rgb, grainless, grain, seed, frame)
+        write_result(
+            self.folder.frame(role, frame),
+            plate,
+            rgb,
+            changed,
+            compression=self.spec.picture.compression,
+            extra_metadata=metadata,
+        )

@@ -1,0 +1,125 @@
+"""The record beside a result: what was asked, of which files, and what made it. ``void submit --like`` reads it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from void_wire import codec
+from void_wire.errors import ProtocolError, SettingsError
+from void_wire.files import write_whole
+from void_wire.messages import JobSpec
+
+FORMAT = 1
+
+PICTURE_OPTIONS = {
+    "colorspace": "colorspace",
+    "affected_shape": "affected_shape",
+    "affected_first_frame": "affected_first_frame",
+    "grow_px": "grow",
+    "feather_px": "feather",
+    "compression": "compression",
+}
+"""Field of PictureSettings -> option of ``void submit``, for every engine. ``overlay`` is --save-quadmask's."""
+
+MODEL_PICTURE_OPTIONS = {
+    "crop": "crop",
+    "crop_context": "crop_context",
+    "encoding": "encoding",
+    "exposure": "exposure",
+    "model_grow_px": "model_grow",
+    "detail": "detail",
+    "regrain": "regrain",
+}
+"""The same, for engine void alone. ``enlarge`` is said by naming --raster."""
+
+VOID_OPTIONS = {
+    "passes": "passes",
+    "seed": "seed",
+    "window_frames": "window",
+    "warped_noise": "warped_noise",
+    "flow": "flow",
+    "latents": "latents",
+    "time_base": "time_base",
+    "rate_fps": "rate",
+}
+"""Field of VoidSettings -> option; steps, guidance and raster are pairs, see ``options``."""
+
+
+def path_for(out: str) -> Path:
+    """Where the record of a result lies: ``result.%04d.exr`` has ``result.void.json`` beside it."""
+    path = Path(out)
+    stem = re.sub(r"[._-]?(%0?\d*d|#+|\$F\d*|-?\d+)?\.[^.]+$", "", path.name) or "result"
+    return path.with_name(f"{stem}.void.json")
+
+
+def write(out: str, spec: JobSpec, source: Mapping[str, str], record: Mapping[str, str]) -> Path:
+    """Write the record of a finished job beside its result.
+
+    Args:
+        out: the result's file pattern.
+        spec: the job.
+        source: option -> what it was given: file patterns, or ``sample``.
+        record: what the server says made the result.
+
+    Raises SettingsError when it cannot be written.
+    """
+    path = path_for(out)
+    whole = {
+        "format": FORMAT,
+        "job": codec.to_map(spec),
+        "source": {name: str(Path(value).absolute()) for name, value in source.items()},
+        "record": dict(record),
+    }
+    try:
+        write_whole(path, (json.dumps(whole, indent=2) + "\n").encode())
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be written ({error.strerror}): make room, then fetch again."
+        ) from None
+    return path
+
+
+def read_options(path: Path) -> dict[str, Any]:
+    """The options of ``void submit`` that ask for the very same job again, under another id.
+
+    Raises SettingsError when the file is none of ours.
+    """
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        if whole["format"] != FORMAT:
+            raise SettingsError(
+                f"{path} is of format {whole['format']}, this program reads {FORMAT}: update it."
+            )
+        spec, source = codec.from_map(whole["job"], JobSpec), dict(whole["source"])
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}).") from None
+    except (ValueError, KeyError, TypeError, ProtocolError) as error:
+        raise SettingsError(
+            f"{path} is no record of a VOID job ({error}): give a result's .void.json."
+        ) from None
+    return {**source, **options(spec)}
+
+
+def options(spec: JobSpec) -> dict[str, Any]:
+    """Every setting of ``spec`` as ``void submit``'s options, files and job id aside."""
+    picture, void = spec.picture, spec.void
+    found: dict[str, Any] = {
+        "engine": spec.engine,
+        "prompt": spec.prompt,
+        "shot": spec.shot,
+        "range_": str(spec.frames),
+        **{option: getattr(picture, name) for name, option in PICTURE_OPTIONS.items()},
+    }
+    if void is not None:
+        found |= {option: getattr(picture, name) for name, option in MODEL_PICTURE_OPTIONS.items()}
+        found |= {option: getattr(void, name) for name, option in VOID_OPTIONS.items()}
+        found["rate"] = void.rate_fps or None
+        found["steps"] = f"{void.pass1_steps},{void.pass2_steps}"
+        found["guidance"] = f"{void.pass1_guidance},{void.pass2_guidance}"
+        if picture.enlarge:
+            found["raster"] = f"{void.raster_height_px}x{void.raster_width_px}"
+    return {name: value for name, value in found.items() if value is not None}

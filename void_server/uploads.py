@@ -1,0 +1,67 @@
+"""Frames arriving: checked, made durable, then acknowledged."""
+
+from __future__ import annotations
+
+import errno
+
+from void_server.jobs import JobStore
+from void_wire import codec
+from void_wire.errors import IllegalTransition, ProtocolError, ServerBusy, VoidError
+from void_wire.files import write_whole
+from void_wire.messages import FrameAck, FrameHeader, FrameRange, FrameRefused, State
+
+
+class Uploads:
+    """Takes frames into the store.
+
+    Args:
+        store: the jobs.
+        max_frame_bytes: larger frames are refused.
+    """
+
+    def __init__(self, store: JobStore, max_frame_bytes: int) -> None:
+        self._store = store
+        self._max_frame_bytes = max_frame_bytes
+
+    def take(self, header: FrameHeader, payload: memoryview) -> FrameAck | FrameRefused:
+        """Write the frame and acknowledge it, or refuse it with the reason; one held already is acknowledged."""
+        try:
+            self._take(header, payload)
+        except VoidError as error:
+            return FrameRefused(header.job, header.role, header.frame, error.code, str(error))
+        return FrameAck(header.job, header.role, header.frame)
+
+    def _take(self, header: FrameHeader, payload: memoryview) -> None:
+        spec = self._store.spec(header.job)
+        name = f"Frame {header.frame} of the {header.role.label}"
+        if header.role not in spec.roles or not _asked_for(spec.frames, header.frame):
+            raise ProtocolError(f"{name} is no part of job {header.job} ({spec.frames}).")
+        if not len(payload) == header.size_bytes <= self._max_frame_bytes:
+            raise ProtocolError(
+                f"{name} came with {len(payload)} bytes where its header says {header.size_bytes} and the limit is "
+                f"{self._max_frame_bytes}."
+            )
+        if codec.digest(payload) != header.digest:
+            raise ProtocolError(f"{name} was damaged on the way: send it again.")
+        if self._store.digest(header.job, header.role, header.frame) == header.digest:
+            return
+        state = self._store.state(header.job)
+        if state is not State.RECEIVING:
+            raise IllegalTransition(f"Job {header.job} is {state.value}: it takes no more frames.")
+        try:
+            write_whole(self._store.folder(header.job).frame(header.role, header.frame), payload)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise ServerBusy(
+                    f"The server's disk is full: {name.lower()} needs {len(payload)} bytes more. Free space there, "
+                    f"then submit job {header.job} again; what was received is kept."
+                ) from None
+            raise ServerBusy(
+                f"The server cannot write to its data folder ({error.strerror}): tell whoever runs it, then submit job "
+                f"{header.job} again; what was received is kept."
+            ) from None
+        self._store.add_frame(header.job, header.role, header.frame, header.digest)
+
+
+def _asked_for(frames: FrameRange, frame: int) -> bool:
+    return frame in range(frames.first, frames.last + 1, frames.step)

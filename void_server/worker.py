@@ -1,0 +1,114 @@
+"""The server's half of a worker: a child process that owns the GPU.
+
+Out of memory, a driver fault or an image file that brings a decoder down costs one job, never the server.
+The process is started for the first job, keeps its model warm, and is started again after it died.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, cast
+
+from void_server.worker_events import FROM_WORKER, CancelRun, Configure, Failed, Run, read_event, write_event
+from void_wire.errors import WorkerDied
+from void_wire.messages import JobSpec
+
+log = logging.getLogger(__name__)
+
+CANCEL_GRACE_S = 60.0
+"""A worker that has not stopped a cancelled job after this is killed (a step of the model takes seconds)."""
+
+
+class Worker:
+    """One worker process and the job it does. Methods are called from the server's main thread only.
+
+    Args:
+        configure: what the process is told first.
+        log_path: its stderr goes there.
+        report: called with every event, on the worker's reader thread; must return fast. A process that ends
+            in the middle of a job is reported as that job's Failed.
+    """
+
+    def __init__(self, configure: Configure, log_path: Path, report: Callable[[Any], None]) -> None:
+        self._configure = configure
+        self._log_path = log_path
+        self._report = report
+        self._process: subprocess.Popen[bytes] | None = None
+        self._cancelled_at: float | None = None
+        self.job: str | None = None
+
+    def run(self, spec: JobSpec, folder: Path) -> None:
+        """Start ``spec``; the worker must be free."""
+        self.job, self._cancelled_at = spec.job, None
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        self._tell(Run(spec=spec, folder=str(folder)))
+
+    def cancel(self) -> None:
+        """Ask for the end of the job at its next step."""
+        if self.job is not None and self._cancelled_at is None:
+            self._cancelled_at = time.monotonic()
+            self._tell(CancelRun(self.job))
+
+    def release(self) -> None:
+        """The job has ended; the worker is free."""
+        self.job = None
+
+    def check_grace(self) -> None:
+        """Kill a worker that does not heed its cancel; the reader thread reports its end."""
+        if self.job and self._cancelled_at and time.monotonic() - self._cancelled_at > CANCEL_GRACE_S:
+            log.warning("worker did not stop %s within %.0f s: killed", self.job, CANCEL_GRACE_S)
+            self._cancelled_at = time.monotonic()
+            self._kill()
+
+    def close(self) -> None:
+        """End the process."""
+        self.job = None
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _start(self) -> None:
+        with self._log_path.open("ab") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "void_server.worker_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
+        self._process = process
+        threading.Thread(target=self._read, args=(process,), name="worker", daemon=True).start()
+        self._tell(self._configure)
+
+    def _tell(self, event: Any) -> None:
+        process = cast("subprocess.Popen[bytes]", self._process)
+        try:
+            write_event(cast("Any", process.stdin), event)
+        except OSError:
+            log.warning("worker is gone; its reader reports it")
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        pipe = cast("IO[bytes]", process.stdout)
+        while (event := read_event(cast("Any", pipe), FROM_WORKER)) is not None:
+            self._report(event)
+        code = process.wait()
+        job = self.job
+        if job is not None:
+            error = WorkerDied(
+                f"The worker process ended with {_exit_text(code)} in the middle of job {job}; it is started again for "
+                f"the next job. Submit the shot again, and if it ends the same way send us {self._log_path.name}."
+            )
+            self._report(Failed(job=job, code=error.code, sentence=str(error)))
+
+
+def _exit_text(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,117 @@
+"""The child process that owns the GPU: ``python -m void_server.worker_process``, started by worker.Worker only.
+
+Its main thread does the jobs one after the other; a reader thread takes requests and cancels meanwhile. When
+stdin ends the server is gone, and so is this process, at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from void_server.job_folder import JobFolder
+from void_server.progress import Cancelled
+from void_server.removal import Machine, Removal
+from void_server.worker_events import (
+    TO_WORKER,
+    CancelRun,
+    Configure,
+    Failed,
+    Finished,
+    FrameMade,
+    Progressed,
+    Run,
+    Stopped,
+    read_event,
+    write_event,
+)
+from void_wire import codec
+from void_wire.errors import JobFailed, VoidError
+from void_wire.messages import Role, Stage
+
+log = logging.getLogger(__name__)
+
+
+class WorkerProcess:
+    """Reads requests from ``requests``, writes events to ``events``."""
+
+    def __init__(self, requests: BinaryIO, events: BinaryIO) -> None:
+        self._requests = requests
+        self._events = events
+        self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._cancelled: set[str] = set()
+
+    def main(self) -> None:
+        """Do jobs until the server is gone."""
+        configure = read_event(self._requests, TO_WORKER)
+        if not isinstance(configure, Configure):
+            return
+        removal = Removal(
+            Machine(
+                weights=Path(configure.weights),
+                raft_weights=Path(configure.raft_weights) if configure.raft_weights else None,
+                device=configure.device,
+                memory=configure.memory,
+            )
+        )
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+        while True:
+            self._do(removal, self._runs.get())
+
+    def _read(self) -> None:
+        while (event := read_event(self._requests, TO_WORKER)) is not None:
+            if isinstance(event, Run):
+                self._runs.put(event)
+            elif isinstance(event, CancelRun):
+                self._cancelled.add(event.job)
+        os._exit(0)  # the main thread may be deep inside a step
+
+    def _do(self, removal: Removal, run: Run) -> None:
+        spec = run.spec
+
+        def progress(stage: Stage, step: int, steps: int) -> None:
+            self._tell(Progressed(spec.job, stage, step, steps))
+
+        def made(role: Role, frame: int, path: Path) -> None:
+            self._tell(FrameMade(spec.job, role, frame, codec.digest(path.read_bytes())))
+
+        try:
+            record = removal.remove(spec, JobFolder(Path(run.folder)), progress=progress, made=made)
+            end: Finished | Stopped | Failed = Finished(spec.job, record)
+        except Cancelled:
+            end = Stopped(spec.job)
+        except VoidError as error:
+            end = Failed(spec.job, error.code, str(error))
+        except Exception:
+            mark = os.urandom(4).hex()
+            log.exception("job %s failed [%s]", spec.job, mark)
+            sentence = f"The server hit a bug in job {spec.job}; its worker.log has it as {mark}. Please send it to us."
+            end = Failed(spec.job, JobFailed.code, sentence)
+        self._cancelled.discard(spec.job)
+        write_event(self._events, end)
+
+    def _tell(self, event: Progressed | FrameMade) -> None:
+        """Send an event of a running job. Raises Cancelled once the job is to stop."""
+        if event.job in self._cancelled:
+            raise Cancelled
+        write_event(self._events, event)
+
+
+def _own_pipes() -> Iterator[BinaryIO]:
+    """Stdin and stdout for events alone: what libraries print goes to stderr."""
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    yield sys.stdin.buffer
+    yield events
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    requests, events = _own_pipes()
+    WorkerProcess(requests, events).main()
