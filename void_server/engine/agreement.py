@@ -47,8 +47,8 @@ class Agreement:
         flat = min(max(self._fidelity.flat, LEAST_ERROR), MOST_ERROR)
         usual = flat + min(self._fidelity.textured, MOST_TEXTURED) * contrast(there)
         errors = difference(soft, cells.answer) / usual / self._habit(back)
-        believed = np.clip((DOUBTFUL - errors) / (DOUBTFUL - SURE), 0.0, 1.0)
-        believed = np.where(shown > 0.5, believed, 1.0).astype(np.float32)
+        sure = np.clip((DOUBTFUL - errors) / (DOUBTFUL - SURE), 0.0, 1.0)
+        believed: Pixels = np.asarray(np.where(shown > 0.5, sure, 1.0), dtype=np.float32)
         self._before = Belief(cells.grid, believed)
         # What only the answer shows has a soft rim, which the borrowed must not cut off.
         least = cv2.erode(believed, np.ones((3, 3), np.uint8))

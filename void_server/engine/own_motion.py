@@ -96,7 +96,7 @@ def _ghosts(displacement: Pixels, mover: Mask, other: Pixels, other_mover: Mask)
         *np.moveaxis(other, -1, 0)
     )
     outvoted = _support(other, other_mover) > OUTVOTED * _support(displacement, mover)
-    return mover & other_mover & astray & outvoted
+    return np.asarray(mover & other_mover & astray & outvoted)
 
 
 def _support(displacement: Pixels, mover: Mask) -> Pixels:
