@@ -163,6 +163,9 @@ def submit(
     ] = None,
     grow: Annotated[int, typer.Option(help="Pixels the matte grows before the fill is merged.")] = 3,
     feather: Annotated[int, typer.Option(help="Pixels over which it then falls off.")] = 4,
+    segments: Annotated[
+        str, typer.Option(help="auto: crops of their own where it helps, anew at every cut; one: neither.")
+    ] = "auto",
     compression: Annotated[str | None, typer.Option(help="Of the result; default: the plate's.")] = None,
     save_pass1: Annotated[str | None, typer.Option(help="Also bring pass 1: pass1.%04d.exr")] = None,
     save_quadmask: Annotated[
@@ -237,6 +240,7 @@ def submit(
         affected_first_frame=affected_first_frame,
         grow_px=grow,
         feather_px=feather,
+        segments=segments,
         overlay=bool(save_quadmask),
         compression=compression,
         enlarge=raster is not None,

@@ -23,3 +23,15 @@ class Progress(Protocol):
 
 def unwatched(stage: Stage, step: int, steps: int) -> None:
     """A Progress for callers that do not watch."""
+
+
+def share_of(progress: Progress, number: int, of: int) -> Progress:
+    """``progress`` for part ``number`` (0-based) of ``of`` like ones: a stage's steps are those of all parts."""
+
+    def told(stage: Stage, step: int, steps: int) -> None:
+        if stage is Stage.LOAD:
+            progress(stage, step, steps)
+        else:
+            progress(stage, number * steps + step, of * steps)
+
+    return told

@@ -33,6 +33,10 @@ class Shot:
         self.display: Box = self.first.display
         self.pixel_aspect: float = self.first.pixel_aspect
 
+    def range_text(self, first: int, stop: int) -> str:
+        """The frames of indices ``first``..``stop`` (exclusive) in a sentence: ``1001-1046``."""
+        return f"{self.frames[first]}-{self.frames[stop - 1]}"
+
     def plate(self, index: int) -> PlateFrame:
         """The plate with every channel's bits. Raises UnsupportedImage."""
         return read_plate(self.folder.frame(Role.PLATE, self.frames[index]), self.frames[index])
@@ -103,3 +107,25 @@ class Shot:
             compression=self.spec.picture.compression,
             extra_metadata=metadata,
         )
+
+
+class TakeSource:
+    """Frames ``first``..``stop`` (exclusive) of a shot, by position, as engines at plate resolution read them."""
+
+    def __init__(self, shot: Shot, first: int, stop: int) -> None:
+        self._shot, self._first = shot, first
+        self.count = stop - first
+        self.height_px, self.width_px = shot.display.height, shot.display.width
+
+    def plate(self, position: int) -> Floats:
+        """float32 (H, W, 3), the plate's own values."""
+        return self._shot.canvas(self._first + position)
+
+    def hole(self, position: int) -> Floats:
+        """float32 (H, W): the composite matte."""
+        return self._shot.matte(self._first + position)
+
+
+def as_it_is(colours: Floats) -> Floats:
+    """The decoding of a fill that has the plate's own values."""
+    return colours

@@ -21,6 +21,7 @@ PICTURE_OPTIONS = {
     "affected_first_frame": "affected_first_frame",
     "grow_px": "grow",
     "feather_px": "feather",
+    "segments": "segments",
     "compression": "compression",
 }
 """Field of PictureSettings -> option of ``void submit``, for every engine. ``overlay`` is --save-quadmask's."""

@@ -116,6 +116,7 @@ class PictureSettings:
     affected_first_frame: str = "keep"  # "clear": the scene has not diverged yet (upstream's mask pipeline)
     grow_px: int = 3  # the composite matte grows by this, in plate pixels
     feather_px: int = 4  # then falls off outwards over this, in plate pixels
+    segments: str = "auto"  # boxes of their own where it helps, and a new start at every cut; "one": neither
     overlay: bool = False  # also return Role.OVERLAY
     compression: Optional[str] = None  # of the result's EXR; None keeps the plate's
     # Engine void alone: the draft engine works on the plate itself.
@@ -139,6 +140,7 @@ class PictureSettings:
         _within("feather_px", self.feather_px, 0, 512)
         _within("model_grow_px", self.model_grow_px, 0, 512)
         _within("crop_context", self.crop_context, 0.0, 10.0)
+        _one_of("segments", self.segments, ("auto", "one"))
         _one_of("encoding", self.encoding, ("display", "log"))
         _one_of("detail", self.detail, ("raw", "upscale", "borrow"))
         _text("colorspace", self.colorspace, 256, empty=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from void_server.frames.exr import Layout, PlateFrame, read_plate, rgb_channels
-from void_server.frames.geometry import Box, bounds, union
+from void_server.frames.geometry import Box, bounds
 from void_server.frames.matte_files import check_finite, read_mattes, size_text
 from void_server.frames.sequence import named_frames
 from void_wire.errors import EmptyMatte, MissingFrames, ShotError, SizeMismatch
@@ -43,7 +43,8 @@ class ShotReport:
     """What a shot without problems holds."""
 
     notes: list[str]  # sentences the artist should read, though nothing is wrong
-    marked: Box  # around everything both mattes hold in all frames, in the display window's coordinates
+    marked: list[Box | None]  # by index: around all both mattes hold, in the display window's coordinates
+    cuts: list[int]  # indices at which another take begins
 
 
 def check_frame(paths: Mapping[Role, Path], frame: int) -> FrameReport:
@@ -115,13 +116,13 @@ def check_shot(
         _raise(problems)
     empty = [report.frame for report in reports if not report.removes]
     filled = [report.frame for report in reports if report.filled]
-    marked = union(report.marked for report in reports)
+    marked = [report.marked for report in reports]
     nothing = (
         "The quadmask has nothing to remove (0)"
         if Role.QUADMASK in spec.roles
         else "The remove matte is empty"
     )
-    if marked is None or len(empty) == len(reports):
+    if not any(marked) or len(empty) == len(reports):
         where = f"all {len(reports)} frames" if len(reports) > 1 else named_frames(empty)
         raise EmptyMatte(f"{nothing} on {where}: mark what is to go, then send again.")
     notes = []
@@ -131,7 +132,7 @@ def check_shot(
         notes.append(
             f"The mattes leave nothing of the plate on {named_frames(filled)}: the whole picture is made anew there."
         )
-    return ShotReport(notes, marked)
+    return ShotReport(notes, marked, [])
 
 
 def _problems(reports: list[FrameReport]) -> Iterator[tuple[int, ShotError]]:

@@ -1,0 +1,186 @@
+"""A whole job without a model: the engine is one that knows the answer, everything around it is real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from void_server.engine.void import Decoded
+from void_server.frames.exr import read_header, read_plate, write_frame
+from void_server.frames.geometry import Box
+from void_server.job_folder import MADE_ROLES, JobFolder
+from void_server.progress import Cancelled, Progress, unwatched
+from void_server.removal import Machine, Removal
+from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Stage, VoidSettings
+
+HEIGHT, WIDTH = 90, 320
+FRAMES = 60
+MACHINE = Machine(weights=Path(), raft_weights=None, device="cpu", memory="auto")
+
+
+class Oracle:
+    """Answers with the middle of all frames: of a camera that stands still the empty scene."""
+
+    record: ClassVar = {"engine": "oracle"}
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[int, ...]] = []
+
+    def remove(
+        self,
+        plate: NDArray[np.float32],
+        quadmask: NDArray[np.uint8],
+        prompt: str,
+        settings: VoidSettings,
+        progress: Progress = unwatched,
+    ) -> Iterator[Decoded]:
+        assert plate.shape == (*quadmask.shape, 3)
+        self.shown.append(plate.shape)
+        clean = np.where((quadmask == 255)[..., None], plate, np.nan)
+        hidden = np.isnan(clean).all(axis=0)
+        clean = np.where(hidden, 0.5, np.nanmedian(np.where(hidden, 0.5, clean), axis=0)).astype(np.float32)
+        for number in range(1, settings.passes + 1):
+            progress((Stage.PASS1, Stage.PASS2)[number - 1], 1, 1)
+            for first in range(0, len(plate), 8):
+                yield Decoded(number, first, np.stack([clean] * len(plate[first : first + 8])))
+
+
+@pytest.fixture
+def oracle(monkeypatch: pytest.MonkeyPatch) -> Oracle:
+    engine = Oracle()
+    monkeypatch.setattr(Removal, "_engine", lambda self, progress: engine)
+    return engine
+
+
+def scenery(seed: int) -> NDArray[np.float32]:
+    """(H, W, 3): smooth enough that a raster of half the size holds it."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    picture = np.full((HEIGHT, WIDTH, 3), 0.3, np.float32)
+    for _ in range(6):
+        wave = np.sin(x / random.uniform(9, 30) + y / random.uniform(9, 30) + random.uniform(0, 6))
+        picture += wave[..., None] * random.uniform(0.0, 0.05, 3).astype(np.float32)
+    return picture
+
+
+def make_job(
+    path: Path, places: list[int | None], sceneries: list[NDArray[np.float32]], **settings: object
+) -> tuple[JobSpec, JobFolder]:
+    """Frames with a bright square at x, or none; each over its scenery."""
+    void = {name: settings.pop(name) for name in ("passes", "time_base", "rate_fps") if name in settings}
+    spec = JobSpec(
+        "0123456789abcdef",
+        "shot",
+        "void",
+        FrameRange(1001, 1000 + len(places)),
+        (Role.PLATE, Role.REMOVE),
+        prompt="an empty wall",
+        picture=PictureSettings(colorspace="lin_rec709", regrain=False, **settings),  # type: ignore[arg-type]
+        void=VoidSettings(raster_height_px=48, raster_width_px=80, **{"passes": 1, **void}),  # type: ignore[arg-type]
+    )
+    folder = JobFolder(path)
+    folder.make((*spec.roles, *MADE_ROLES))
+    for frame, place, picture in zip(spec.frames.numbers(), places, sceneries, strict=True):
+        plate, matte = picture.copy(), np.zeros((HEIGHT, WIDTH, 1), np.float32)
+        if place is not None:
+            square = np.s_[35:55, place : place + 20]
+            plate[square], matte[square] = (3.0, 0.1, 0.1), 1.0
+        write_frame(folder.frame(Role.PLATE, frame), frame, plate, ("R", "G", "B"))
+        write_frame(folder.frame(Role.REMOVE, frame), frame, matte, "A")
+    return spec, folder
+
+
+def run(spec: JobSpec, folder: JobFolder, progress: Progress = unwatched) -> tuple[dict[str, str], list[int]]:
+    """The record, and the result frames in the order in which they were made."""
+    order = []
+
+    def made(role: Role, frame: int, path: Path) -> None:
+        assert path.is_file()
+        if role is Role.RESULT:
+            order.append(frame)
+
+    return Removal(MACHINE).remove(spec, folder, progress, made), order
+
+
+def result(folder: JobFolder, frame: int) -> NDArray[np.float32]:
+    return read_plate(folder.frame(Role.RESULT, frame), frame).rgb
+
+
+def attribute(folder: JobFolder, frame: int, name: str, role: Role = Role.RESULT) -> str:
+    return str(read_plate(folder.frame(role, frame), frame).spec.getattribute(name))
+
+
+@pytest.mark.parametrize("detail", ["raw", "borrow"])
+def test_a_far_traveller_is_removed_through_several_boxes_without_a_jump(
+    tmp_path: Path, oracle: Oracle, monkeypatch: pytest.MonkeyPatch, detail: str
+) -> None:
+    monkeypatch.setattr("void_server.frames.segments.SHORTEST", 26)
+    wall, places = scenery(1), [int(x) for x in np.linspace(10, 290, FRAMES)]
+    spec, folder = make_job(tmp_path / "job", places, [wall] * FRAMES, detail=detail)
+    record, order = run(spec, folder)
+    assert len(oracle.shown) == 3
+    assert order == spec.frames.numbers()
+    assert record["crop"].startswith("1001-")
+    assert "; " in record["crop"]
+    errors = [
+        float(np.abs(result(folder, frame) - wall)[35:55, x : x + 20].mean())
+        for frame, x in zip(order, places, strict=True)
+    ]
+    assert max(errors) < 0.02
+    crops = {attribute(folder, frame, "void/crop") for frame in order}
+    assert len(crops) == 3
+
+
+def test_one_box_when_one_is_asked_for(
+    tmp_path: Path, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("void_server.frames.segments.SHORTEST", 26)
+    wall, places = scenery(1), [int(x) for x in np.linspace(10, 290, FRAMES)]
+    spec, folder = make_job(tmp_path / "job", places, [wall] * FRAMES, segments="one")
+    record, _ = run(spec, folder)
+    assert len(oracle.shown) == 1
+    assert ";" not in record["crop"]
+
+
+def test_the_models_time_base_shows_every_second_frame_and_brings_all_back(
+    tmp_path: Path, oracle: Oracle
+) -> None:
+    wall, places = scenery(1), [int(x) for x in np.linspace(100, 160, 13)]
+    spec, folder = make_job(tmp_path / "job", places, [wall] * 13, time_base="model", rate_fps=24.0, passes=2)
+    record, order = run(spec, folder)
+    assert [shape[0] for shape in oracle.shown] == [7]
+    assert order == spec.frames.numbers()
+    assert record["time base"].startswith("one frame in 2")
+    for frame, x in zip(order, places, strict=True):
+        assert float(np.abs(result(folder, frame) - wall)[35:55, x : x + 20].mean()) < 0.02
+        assert folder.frame(Role.PASS1, frame).is_file()
+
+
+def test_a_cancel_leaves_no_working_files(
+    tmp_path: Path, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    spec, folder = make_job(tmp_path / "job", [100] * 6, [scenery(1)] * 6)
+
+    def stop(stage: Stage, step: int, steps: int) -> None:
+        if stage is Stage.PASS1:
+            assert list(scratch.iterdir())
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run(spec, folder, stop)
+    assert not list(scratch.iterdir())
+
+
+def test_windows_stay_whatever_the_segments(tmp_path: Path, oracle: Oracle) -> None:
+    wall = scenery(1)
+    spec, folder = make_job(tmp_path / "job", [20] * 4, [wall] * 4)
+    run(spec, folder)
+    assert read_header(folder.frame(Role.RESULT, 1001), 1001).display == Box(0, 0, WIDTH, HEIGHT)

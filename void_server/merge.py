@@ -1,0 +1,196 @@
+"""The way back: the model's answers over the plates of a take, with the plate's detail and grain, as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from void_server.engine.detail import Detail
+from void_server.frames.color import ColorTransform
+from void_server.frames.crop import describe
+from void_server.frames.geometry import Box, Floats
+from void_server.frames.grain import NONE, Grain, measure
+from void_server.frames.segments import Segment, Take, common_box, joined
+from void_server.metadata import metadata
+from void_server.progress import Progress
+from void_server.record import Record
+from void_server.shot import Shot, TakeSource, as_it_is
+from void_wire.messages import Role, VoidSettings
+
+Answer = tuple[Role, int, Segment, Floats]
+"""What the model made of a frame in a segment: the pass as a role, the index, the raster (h, w, 3)."""
+
+Parts = list[tuple[Segment, Floats]]
+"""The answers to one frame of every segment that has it, in order."""
+
+Written = tuple[Role, int]
+"""A frame that is whole on disk: which sequence it belongs to, and its index."""
+
+GRAIN_FRAMES = 4
+"""Neighbouring frames that grain is measured on."""
+
+
+def complete(take: Take, answers: Iterable[Answer]) -> Iterator[tuple[Role, int, Parts]]:
+    """Each frame as soon as all segments that have it have answered."""
+    waiting: dict[tuple[Role, int], Parts] = {}
+    for role, index, segment, answer in answers:
+        parts = waiting.setdefault((role, index), [])
+        parts.append((segment, answer))
+        if len(parts) == take.covering(index):
+            yield role, index, waiting.pop((role, index))
+
+
+class Merge:
+    """Writes the frames of one take.
+
+    Args:
+        shot: whose frames they are.
+        take: which of them.
+        color: back from the model's light.
+        settings: of the job.
+        record: gets a part for every segment.
+        light: what those say of the light.
+        folder: for what has to be kept until the take is complete.
+    """
+
+    def __init__(
+        self,
+        shot: Shot,
+        take: Take,
+        color: ColorTransform,
+        settings: VoidSettings,
+        record: Record,
+        light: Mapping[str, str],
+        folder: Path,
+    ) -> None:
+        self._shot, self._take, self._color, self._record = shot, take, color, record
+        self._seed, self._folder = settings.seed, folder
+        self._grains = {segment: self._plate_grain(segment) for segment in take.segments}
+        asked = (settings.raster_height_px, settings.raster_width_px)
+        self._says = {
+            segment: record.part(
+                shot.range_text(segment.first, segment.stop),
+                {
+                    **describe(segment.fit, asked, shot.display, segment.marked),
+                    **light,
+                    **(grain.record() if shot.spec.picture.regrain else {}),
+                },
+            )
+            for segment, grain in self._grains.items()
+        }
+        self._lacking: dict[tuple[Role, Segment], Grain] = {}
+        self._pending: dict[tuple[Role, Segment], dict[int, tuple[Floats, Box]]] = {}
+        self._kept: dict[Segment, npt.NDArray[np.float16]] = {}
+
+    def put(self, role: Role, index: int, parts: Parts) -> Iterator[Written]:
+        """Write a frame; the first few wait for each other, because their grain is measured."""
+        segment = parts[-1][0]
+        key, fill = (role, segment), joined(index, parts)
+        if key in self._lacking:
+            yield self._write(role, segment, index, *fill)
+            return
+        pending = self._pending.setdefault(key, {})
+        pending[index] = fill
+        if len(pending) == min(GRAIN_FRAMES, len(self._take)):
+            self._lacking[key] = self._lack(segment, pending)
+            del self._pending[key]
+            for waited, its_fill in pending.items():
+                yield self._write(role, segment, waited, *its_fill)
+
+    def keep(self, index: int, parts: Parts) -> None:
+        """Hold the answer to a frame until all are there, for `detailed`."""
+        for segment, answer in parts:
+            if segment not in self._kept:
+                size = (len(segment), *answer.shape)
+                self._kept[segment] = np.memmap(
+                    self._folder / f"kept-{segment.first}", np.float16, "w+", shape=size
+                )
+            self._kept[segment][index - segment.first] = answer
+
+    def detailed(self, progress: Progress) -> Iterator[Written]:
+        """Write every frame of the take from what was kept, with what the other frames show (`Detail`)."""
+        take, display, picture = self._take, self._shot.display, self._shot.spec.picture
+        lacking = {
+            segment: self._lack(segment, {index: self._fill(index) for index in _middle(segment)})
+            for segment in take.segments
+        }
+        detail = Detail(picture.detail)
+
+        def answer(position: int) -> Floats:
+            fill, box = self._fill(take.first + position)
+            canvas = np.full((display.height, display.width, 3), np.nan, np.float32)
+            box.of(canvas, display)[:] = self._color.decode(fill)
+            return canvas
+
+        source = TakeSource(self._shot, take.first, take.stop)
+        for position, fill, share in detail.fill(source, answer, progress):
+            index = take.first + position
+            segments = self._covering(index)
+            box, segment = common_box(segments), segments[-1]
+            self._says[segment].update(detail.record)
+            self._shot.write(
+                Role.RESULT,
+                index,
+                box.of(fill, display),
+                box,
+                as_it_is,
+                self._attributes(Role.RESULT, segment),
+                lacking[segment],
+                self._seed,
+                box.of(share, display),
+            )
+            yield Role.RESULT, index
+
+    def _write(self, role: Role, segment: Segment, index: int, fill: Floats, box: Box) -> Written:
+        self._shot.write(
+            role,
+            index,
+            fill,
+            box,
+            self._color.decode,
+            self._attributes(role, segment),
+            self._lacking[role, segment],
+            self._seed,
+        )
+        return role, index
+
+    def _attributes(self, role: Role, segment: Segment) -> dict[str, str]:
+        return metadata(self._shot.spec, role, {**self._record.whole, **self._says[segment]})
+
+    def _covering(self, index: int) -> list[Segment]:
+        return [segment for segment in self._take.segments if segment.covers(index)]
+
+    def _fill(self, index: int) -> tuple[Floats, Box]:
+        """Of a frame that was kept: the encoded canvas, and its box."""
+        return joined(
+            index,
+            [(one, self._kept[one][index - one.first].astype(np.float32)) for one in self._covering(index)],
+        )
+
+    def _plate_grain(self, segment: Segment) -> Grain:
+        if not self._shot.spec.picture.regrain:
+            return NONE
+        box, shot = segment.fit.box, self._shot
+        return measure(
+            (shot.canvas(index, box), box.of(shot.matte(index), shot.display)) for index in _middle(segment)
+        )
+
+    def _lack(self, segment: Segment, fills: Mapping[int, tuple[Floats, Box]]) -> Grain:
+        """The plate's grain less what the answers have of it, around the matte: encoded canvases by index."""
+        grain = self._grains[segment]
+        if grain is NONE:
+            return NONE
+        present = measure(
+            (self._color.decode(fill), box.of(self._shot.matte(index), self._shot.display))
+            for index, (fill, box) in fills.items()
+        )
+        return grain.without(present)
+
+
+def _middle(segment: Segment) -> range:
+    """A few neighbouring frames from its middle."""
+    first = segment.first + max(0, (len(segment) - GRAIN_FRAMES) // 2)
+    return range(first, min(segment.stop, first + GRAIN_FRAMES))
