@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from void_server.engine.conditioning import (
+    Drawn,
+    FlipPadded,
     draw,
     hole,
     noisy_plate,
@@ -54,6 +56,26 @@ def test_flip_padding_of_any_length(frames: int, more: int) -> None:
     clip = np.arange(frames)
     padded = pad_by_flip(torch.from_numpy(clip), frames + more).numpy()
     np.testing.assert_array_equal(padded, np.pad(clip, (0, more), "symmetric"))
+
+
+@given(st.integers(1, 40), st.integers(0, 60), st.integers(1, 20))
+def test_flip_padding_in_pieces(frames: int, more: int, step: int) -> None:
+    clip = torch.arange(frames * 2).reshape(frames, 2)
+    padded = FlipPadded(clip, frames + more)
+    assert (len(padded), padded.shape) == (frames + more, (frames + more, 2))
+    pieces = [padded[first : first + step] for first in range(0, frames + more, step)]
+    assert torch.cat(pieces).equal(pad_by_flip(clip, frames + more))
+
+
+def test_noise_drawn_in_pieces_is_the_noise_drawn_whole() -> None:
+    shape = torch.Size((29, 3, 16, 32))
+    pieces = Drawn(shape, 7)
+    drawn = [pieces[0:13], pieces[13:21], pieces[21:29]]
+    assert torch.cat(drawn).equal(draw(tuple(shape), 7))
+    with pytest.raises(ValueError, match="drawn next"):
+        pieces[0:13]
+    with pytest.raises(ValueError, match="multiple of 16"):
+        Drawn(torch.Size((4, 3, 5)), 7)
 
 
 def test_the_classes_each_pass_sees() -> None:

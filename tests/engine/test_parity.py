@@ -137,7 +137,7 @@ def run(pipe: VoidPipeline, case: dict, inputs: dict, cond_noise: torch.Tensor) 
     cos, sin = calls[0][0]["image_rotary_emb"]
     channels = start.shape[2]
     measured = {
-        "video_f16": plate.movedim(1, 0)[None],
+        "video_f16": plate[:].movedim(1, 0)[None],
         "mask_u8": (255 - quadmask)[None, None],
         "mask_condition_u8": (hole(quadmask, number) * 255).round()[None, None],
         "cond_noise_f16": noise.movedim(1, 0)[None],

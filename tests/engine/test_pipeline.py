@@ -96,11 +96,28 @@ def test_same_request_same_bytes_whatever_ran_before(pipe: VoidPipeline) -> None
 
 def test_every_draw_has_its_own_seed(pipe: VoidPipeline) -> None:
     plate = clip(13)[0]
-    first, second = (pipe.plate_noise(plate, number, 7) for number in (1, 2))
+    first, second = (pipe.plate_noise(plate, number, 7)[:] for number in (1, 2))
     start = pipe.initial_latents(13, (48, 64), 7)
     assert not first.equal(second)
     assert abs(float(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1])) < 0.01
     assert not start.flatten()[:64].equal(first.flatten()[:64])
+
+
+@pytest.mark.parametrize("frames", [1, 5, 8, 13, 29])
+def test_a_clip_is_encoded_in_pieces_as_it_would_be_whole(pipe: VoidPipeline, frames: int) -> None:
+    pixels = torch.rand(frames, 3, 48, 64) * 2 - 1
+    asked = []
+
+    def piece(of: slice) -> torch.Tensor:
+        asked.append(of.stop - of.start)
+        return pixels[of]
+
+    pieces = pipe.encode_pixels(frames, piece)
+    with torch.no_grad():
+        whole = pipe.vae.encode(pixels.movedim(0, 1)[None]).latent_dist.mode()
+    assert pieces.equal(whole * pipe.vae.config.scaling_factor)
+    assert sum(asked) == frames
+    assert max(asked) < 16
 
 
 def test_the_prompt_is_heard_under_guidance_and_cut_at_its_longest(pipe: VoidPipeline) -> None:

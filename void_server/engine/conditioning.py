@@ -6,7 +6,10 @@ Pure functions of tensors. Frames are F C h w here, quadmasks F h w.
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 
@@ -24,10 +27,73 @@ def padded_length(frames: int, window_frames: int) -> int:
     return wanted + (5 - wanted) % 8
 
 
+class Clip(Protocol):
+    """Frames that are had a few at a time, in order: a tensor [F, ...], or something that makes them."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """Frames first."""
+
+    def __len__(self) -> int:
+        """Frames."""
+
+    def __getitem__(self, frames: slice) -> torch.Tensor:
+        """Some of them."""
+
+
+def flip_order(count: int, length: int) -> torch.Tensor:
+    """Which of ``count`` frames stands at each of ``length`` places, back and forth: 0 1 2 2 1 0 0 1."""
+    place = torch.arange(length) % (2 * count)
+    return torch.minimum(place, 2 * count - 1 - place)
+
+
 def pad_by_flip(clip: torch.Tensor, length: int) -> torch.Tensor:
-    """``clip`` [F, ...] continued to ``length`` frames by running back and forth, ends repeated: 0 1 2 2 1 0 0 1."""
-    place = torch.arange(length, device=clip.device) % (2 * len(clip))
-    return clip[torch.minimum(place, 2 * len(clip) - 1 - place)]
+    """``clip`` [F, ...] continued to ``length`` frames by running back and forth, ends repeated."""
+    return clip[flip_order(len(clip), length)]
+
+
+class FlipPadded:
+    """What `pad_by_flip` makes, without holding it: of a long clip only what is asked for is in memory."""
+
+    def __init__(self, clip: torch.Tensor, length: int) -> None:
+        self._clip, self._order = clip, flip_order(len(clip), length)
+        self.shape = torch.Size((length, *clip.shape[1:]))
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, frames: slice) -> torch.Tensor:
+        return self._clip[self._order[frames]]
+
+
+class Drawn:
+    """Unit normal float32 of ``shape`` [F, ...], what `draw` makes, frame by frame and so in order only.
+
+    Frames of a multiple of 16 numbers: torch's generator makes 16 at a time.
+    """
+
+    def __init__(self, shape: torch.Size, seed: int) -> None:
+        if shape[1:].numel() % 16:
+            raise ValueError(f"frames of {tuple(shape[1:])} are no multiple of 16 numbers")
+        self.shape = shape
+        self._generator = torch.Generator().manual_seed(seed)
+        self._next = 0
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, frames: slice) -> torch.Tensor:
+        first, stop, step = frames.indices(len(self))
+        if first != self._next or step != 1:
+            raise ValueError(f"frame {self._next} is drawn next, not {frames}")
+        self._next = stop
+        return torch.randn((stop - first, *self.shape[1:]), generator=self._generator)
+
+
+def in_a_file(shape: tuple[int, ...]) -> torch.Tensor:
+    """A float32 tensor of zeros whose memory is a temporary file's: gone with the tensor."""
+    with tempfile.TemporaryFile(prefix="void-clip-") as file:
+        return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=shape))
 
 
 def resize_plate(plate: torch.Tensor, raster: tuple[int, int]) -> torch.Tensor:

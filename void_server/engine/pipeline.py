@@ -27,8 +27,12 @@ from diffusers.utils import BaseOutput
 from transformers import T5EncoderModel, T5Tokenizer
 
 from void_server.engine.conditioning import (
+    Clip,
+    Drawn,
+    FlipPadded,
     draw,
     hole,
+    in_a_file,
     noisy_plate,
     pad_by_flip,
     padded_length,
@@ -37,6 +41,7 @@ from void_server.engine.conditioning import (
     sub_seed,
 )
 from void_server.engine.vae_decode import decode_chunks
+from void_server.engine.vae_encode import encode_chunks
 from void_server.engine.windows import Window, blend, cut_windows, latent_frames
 from void_wire.errors import SettingsError, SizeMismatch
 
@@ -103,9 +108,9 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
     # --- 1 and 2: raster and length -------------------------------------------------------------------
 
-    def prepare_plate(self, plate: torch.Tensor, raster: tuple[int, int], length: int) -> torch.Tensor:
+    def prepare_plate(self, plate: torch.Tensor, raster: tuple[int, int], length: int) -> Clip:
         """Plate [F,3,H,W] 0..1 at the raster, flip-padded to ``length``: [length,3,h,w]."""
-        return pad_by_flip(resize_plate(plate, raster), length)
+        return FlipPadded(resize_plate(plate, raster), length)
 
     def prepare_quadmask(self, quadmask: torch.Tensor, raster: tuple[int, int], length: int) -> torch.Tensor:
         """Quadmask uint8 [F,H,W] at the raster, flip-padded to ``length``: [length,h,w]."""
@@ -113,24 +118,29 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
     # --- 3: what the network is conditioned on --------------------------------------------------------
 
-    @torch.no_grad()
-    def encode_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Latents [1,16,T,h/8,w/8] of pixels [F,3,h,w]: the mode of the VAE's posterior, scaled."""
-        clip = pixels.movedim(0, 1)[None].to(self._execution_device, self.vae.dtype)
-        latents: torch.Tensor = self.vae.encode(clip).latent_dist.mode() * self.vae.config.scaling_factor
+    def encode_pixels(self, count: int, pixels: Callable[[slice], torch.Tensor]) -> torch.Tensor:
+        """Latents [1,16,T,h/8,w/8] of ``count`` frames [n,3,h,w] each: the mode of the VAE's posterior, scaled."""
+
+        def chunk(frames: slice) -> torch.Tensor:
+            return pixels(frames).movedim(0, 1)[None].to(self._execution_device, self.vae.dtype)
+
+        latents: torch.Tensor = encode_chunks(self.vae, count, chunk) * self.vae.config.scaling_factor
         return latents
 
     def encode_quadmask(self, quadmask: torch.Tensor, pass_number: int) -> torch.Tensor:
         """Mask latents [1,16,T,h/8,w/8] of a padded quadmask: the VAE sees what is kept, in 0..1 (not -1..1)."""
-        kept = 1 - hole(quadmask, pass_number)
-        return self.encode_pixels(kept[:, None].expand(-1, 3, -1, -1))
 
-    def encode_plate(self, plate: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        def kept(frames: slice) -> torch.Tensor:
+            return (1 - hole(quadmask[frames], pass_number))[:, None].expand(-1, 3, -1, -1)
+
+        return self.encode_pixels(len(quadmask), kept)
+
+    def encode_plate(self, plate: Clip, noise: Clip) -> torch.Tensor:
         """Video latents [1,16,T,h/8,w/8] of a padded plate: all of it, nothing hidden, with a little noise."""
-        return self.encode_pixels(noisy_plate(plate, noise))
+        return self.encode_pixels(len(plate), lambda frames: noisy_plate(plate[frames], noise[frames]))
 
     def condition(
-        self, plate: torch.Tensor, quadmask: torch.Tensor, pass_number: int, cond_noise: torch.Tensor
+        self, plate: Clip, quadmask: torch.Tensor, pass_number: int, cond_noise: Clip
     ) -> torch.Tensor:
         """The 32 channels that go beside the noisy latents, [1,T,32,h/8,w/8]: mask latents, then video latents."""
         pair = [self.encode_quadmask(quadmask, pass_number), self.encode_plate(plate, cond_noise)]
@@ -165,9 +175,9 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
     # --- 5: the draws ---------------------------------------------------------------------------------
 
-    def plate_noise(self, plate: torch.Tensor, pass_number: int, seed: int) -> torch.Tensor:
+    def plate_noise(self, plate: Clip, pass_number: int, seed: int) -> Clip:
         """The draw for ``encode_plate``, float32 [F,3,h,w]; upstream leaves it unseeded, here it has a sub-seed."""
-        return draw(tuple(plate.shape), sub_seed(seed, f"pass {pass_number} plate")).to(plate.device)
+        return Drawn(plate.shape, sub_seed(seed, f"pass {pass_number} plate"))
 
     def initial_latents(self, frames: int, raster: tuple[int, int], seed: int) -> torch.Tensor:
         """Pass 1's start, float32 [1,T,16,h/8,w/8]: drawn from ``seed`` itself, as upstream does."""
@@ -283,7 +293,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         # 1, 2. raster and length
         length = padded_length(len(plate), window_frames)
         windows = cut_windows(len(plate), length, window_frames)
-        plate = self.prepare_plate(plate, raster, length)
+        padded = self.prepare_plate(plate, raster, length)
         quadmask = self.prepare_quadmask(quadmask, raster, length)
         try:
             # 4. prompt, for both passes while the text encoder is on the device
@@ -291,21 +301,21 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
             def run(plan: PassPlan, start: torch.Tensor) -> Iterator[torch.Tensor]:
                 # 3. condition, 6. denoise, 7. decode
-                noise = self.plate_noise(plate, plan.number, seed)
-                condition = self.condition(plate, quadmask, plan.number, noise)
+                noise = self.plate_noise(padded, plan.number, seed)
+                condition = self.condition(padded, quadmask, plan.number, noise)
                 latents = self.denoise(plan, start, condition, text[plan.number], windows, on_step)
                 yield from self.decode(latents)
 
             # 5. from the seed, Pass 1
-            first = []
+            first, done = in_a_file((length, *raster, 3)), 0
             for frames in run(pass1, self.initial_latents(length, raster, seed)):
-                if pass2 is not None:
-                    first.append(frames)
+                first[done : done + len(frames)] = frames.movedim(1, -1)
+                done += len(frames)
                 yield 1, frames
             if pass2 is None or warp is None:
                 return
             # 5. from the motion of what Pass 1 made, Pass 2
-            for frames in run(pass2, warp(torch.cat(first))):
+            for frames in run(pass2, warp(first[:done].movedim(-1, 1))):
                 yield 2, frames
         finally:
             self.maybe_free_model_hooks()

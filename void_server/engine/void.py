@@ -145,7 +145,7 @@ class VoidEngine:
 
         def warp(frames: torch.Tensor) -> torch.Tensor:
             noise = warped_noise(
-                np.ascontiguousarray(frames.movedim(1, -1).numpy()),
+                frames.movedim(1, -1).numpy(),
                 latent_frames=latent_frames(len(frames)),
                 latent_channels=self._pipe.vae.config.latent_channels,
                 latent_size=self._pipe.latent_size(raster),
