@@ -77,7 +77,7 @@ class Server:
         self.address = self._control.getsockopt_string(zmq.LAST_ENDPOINT)
         self._worker = Worker(
             Configure(config.weights, config.raft_weights, config.device, config.memory),
-            data_dir / "worker.log",
+            data_dir,
             self._post,
         )
         self._disk_full = False

@@ -7,6 +7,8 @@ The process is started for the first job, keeps its model warm, and is started a
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -30,14 +32,16 @@ class Worker:
 
     Args:
         configure: what the process is told first.
-        log_path: its stderr goes there.
+        data_dir: its stderr goes to ``worker.log`` there, its temporary files to ``scratch``: next to the jobs,
+            where there is room, and not to a /tmp that may be memory.
         report: called with every event, on the worker's reader thread; must return fast. A process that ends
             in the middle of a job is reported as that job's Failed.
     """
 
-    def __init__(self, configure: Configure, log_path: Path, report: Callable[[Any], None]) -> None:
+    def __init__(self, configure: Configure, data_dir: Path, report: Callable[[Any], None]) -> None:
         self._configure = configure
-        self._log_path = log_path
+        self._log_path = data_dir / "worker.log"
+        self._scratch = data_dir / "scratch"
         self._report = report
         self._process: subprocess.Popen[bytes] | None = None
         self._cancelled_at: float | None = None
@@ -78,12 +82,15 @@ class Worker:
             self._process.wait()
 
     def _start(self) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)  # of a process that was killed
+        self._scratch.mkdir(mode=0o700)
         with self._log_path.open("ab") as stderr:
             process = subprocess.Popen(
                 [sys.executable, "-m", "void_server.worker_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
+                env={**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._scratch))},
             )
         self._process = process
         threading.Thread(target=self._read, args=(process,), name="worker", daemon=True).start()

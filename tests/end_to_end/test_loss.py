@@ -112,7 +112,9 @@ def pixels(frames: dict[int, bytes]) -> dict[int, bytes]:
 
 
 @needs_proc
-def test_a_worker_that_dies_costs_one_job(shot: ShotOnDisk, start_server: StartServer) -> None:
+def test_a_worker_that_dies_costs_one_job(
+    shot: ShotOnDisk, start_server: StartServer, tmp_path: Path
+) -> None:
     server = start_server()
     with Client(server.address) as client:
         first, second = shot.spec("will-die-1", ENDLESS), shot.spec("next-job-1")
@@ -121,6 +123,9 @@ def test_a_worker_that_dies_costs_one_job(shot: ShotOnDisk, start_server: StartS
             client.upload(spec, shot.files)
         until(client, first.job, in_pass_1)
         assert client.watch(second.job).queue_place == 1
+        scratch = tmp_path / "data" / "scratch"
+        left = set(scratch.iterdir())
+        assert left
         os.kill(worker_pid(server.process.pid), signal.SIGKILL)
         status = until(client, first.job, ended)
         assert status.state is State.FAILED
@@ -128,6 +133,7 @@ def test_a_worker_that_dies_costs_one_job(shot: ShotOnDisk, start_server: StartS
         assert isinstance(error, WorkerDied)
         assert "signal 9" in str(error)
         assert until(client, second.job, ended).state is State.DONE
+        assert not left & set(scratch.iterdir())  # its working files went with it
 
 
 def test_cancel_stops_a_running_job_within_a_step_and_the_next_one_runs(
