@@ -394,7 +394,7 @@ def demo(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="transport, exr, warp, step, draft or delivery.")],
+    name: Annotated[str, typer.Argument(help="transport, exr, warp, step, draft, delivery or long.")],
     json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
     """Measure one thing beside what you would otherwise use."""

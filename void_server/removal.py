@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from void_server import __version__
 from void_server.engine.draft import DraftEngine
@@ -43,7 +44,7 @@ from void_server.shot import Shot, TakeSource, as_it_is
 from void_wire.messages import JobSpec, Role, Stage, VoidSettings
 
 if TYPE_CHECKING:
-    from void_server.engine.void import VoidEngine
+    from void_server.engine.void import Decoded
 
 
 class Made(Protocol):
@@ -63,12 +64,28 @@ class Machine:
     memory: str
 
 
+class Model(Protocol):
+    """What answers at the raster: engine void, or one that knows the answer, to measure everything around it."""
+
+    record: dict[str, str]
+
+    def remove(
+        self,
+        plate: npt.NDArray[np.float32],
+        quadmask: npt.NDArray[np.uint8],
+        prompt: str,
+        settings: VoidSettings,
+        progress: Progress,
+    ) -> Iterator[Decoded]:
+        """See `VoidEngine.remove`."""
+
+
 class Removal:
     """Does one job after the other and keeps the loaded model between them."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, model: Model | None = None) -> None:
         self._machine = machine
-        self._void: VoidEngine | None = None
+        self._model = model
         limit_decoder()
 
     def remove(self, spec: JobSpec, folder: JobFolder, progress: Progress, made: Made) -> dict[str, str]:
@@ -147,15 +164,15 @@ class Removal:
         record.whole["time base"] = (
             "every frame" if every == 1 else f"one frame in {every}, the others rebuilt"
         )
-        engine = self._engine(progress)
-        record.whole.update(engine.record)
+        model = self._loaded(progress)
+        record.whole.update(model.record)
         for number, one in enumerate(inputs):
             segment, told = one.segment, share_of(progress, number, len(inputs))
             at = sampled(len(segment), every)
             shown = one.only(at, folder) if every > 1 else one
             path = folder / f"answers-{segment.first}"
             answers = np.memmap(path, np.float32, "w+", shape=shown.plates.shape)
-            for decoded in engine.remove(shown.plates, shown.quadmasks, shot.spec.prompt, settings, told):
+            for decoded in model.remove(shown.plates, shown.quadmasks, shot.spec.prompt, settings, told):
                 role = Role.RESULT if decoded.passes == settings.passes else Role.PASS1
                 if every == 1:
                     for index, frame in enumerate(decoded.frames, segment.first + decoded.first):
@@ -168,20 +185,20 @@ class Removal:
                     for index, frame in enumerate(whole, segment.first):
                         yield role, index, segment, frame
 
-    def _engine(self, progress: Progress) -> VoidEngine:
-        if self._void is None:
+    def _loaded(self, progress: Progress) -> Model:
+        if self._model is None:
             from void_server.engine.void import (
                 VoidEngine,
             )  # torch takes seconds to import: only when it is used
 
-            self._void = VoidEngine.load(
+            self._model = VoidEngine.load(
                 self._machine.weights,
                 device=self._machine.device,
                 memory=self._machine.memory,
                 raft_weights=self._machine.raft_weights,
                 progress=progress,
             )
-        return self._void
+        return self._model
 
 
 def _by_draft(

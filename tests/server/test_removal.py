@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -26,9 +25,8 @@ MACHINE = Machine(weights=Path(), raft_weights=None, device="cpu", memory="auto"
 class Oracle:
     """Answers with the middle of all frames: of a camera that stands still the empty scene."""
 
-    record: ClassVar = {"engine": "oracle"}
-
     def __init__(self) -> None:
+        self.record = {"engine": "oracle"}
         self.shown: list[tuple[int, ...]] = []
 
     def remove(
@@ -51,10 +49,8 @@ class Oracle:
 
 
 @pytest.fixture
-def oracle(monkeypatch: pytest.MonkeyPatch) -> Oracle:
-    engine = Oracle()
-    monkeypatch.setattr(Removal, "_engine", lambda self, progress: engine)
-    return engine
+def oracle() -> Oracle:
+    return Oracle()
 
 
 def scenery(seed: int) -> NDArray[np.float32]:
@@ -95,7 +91,9 @@ def make_job(
     return spec, folder
 
 
-def run(spec: JobSpec, folder: JobFolder, progress: Progress = unwatched) -> tuple[dict[str, str], list[int]]:
+def run(
+    oracle: Oracle, spec: JobSpec, folder: JobFolder, progress: Progress = unwatched
+) -> tuple[dict[str, str], list[int]]:
     """The record, and the result frames in the order in which they were made."""
     order = []
 
@@ -104,7 +102,7 @@ def run(spec: JobSpec, folder: JobFolder, progress: Progress = unwatched) -> tup
         if role is Role.RESULT:
             order.append(frame)
 
-    return Removal(MACHINE).remove(spec, folder, progress, made), order
+    return Removal(MACHINE, oracle).remove(spec, folder, progress, made), order
 
 
 def result(folder: JobFolder, frame: int) -> NDArray[np.float32]:
@@ -122,7 +120,7 @@ def test_a_far_traveller_is_removed_through_several_boxes_without_a_jump(
     monkeypatch.setattr("void_server.frames.segments.SHORTEST", 26)
     wall, places = scenery(1), [int(x) for x in np.linspace(10, 290, FRAMES)]
     spec, folder = make_job(tmp_path / "job", places, [wall] * FRAMES, detail=detail)
-    record, order = run(spec, folder)
+    record, order = run(oracle, spec, folder)
     assert len(oracle.shown) == 3
     assert order == spec.frames.numbers()
     assert record["crop"].startswith("1001-")
@@ -142,7 +140,7 @@ def test_one_box_when_one_is_asked_for(
     monkeypatch.setattr("void_server.frames.segments.SHORTEST", 26)
     wall, places = scenery(1), [int(x) for x in np.linspace(10, 290, FRAMES)]
     spec, folder = make_job(tmp_path / "job", places, [wall] * FRAMES, segments="one")
-    record, _ = run(spec, folder)
+    record, _ = run(oracle, spec, folder)
     assert len(oracle.shown) == 1
     assert ";" not in record["crop"]
 
@@ -152,7 +150,7 @@ def test_the_models_time_base_shows_every_second_frame_and_brings_all_back(
 ) -> None:
     wall, places = scenery(1), [int(x) for x in np.linspace(100, 160, 13)]
     spec, folder = make_job(tmp_path / "job", places, [wall] * 13, time_base="model", rate_fps=24.0, passes=2)
-    record, order = run(spec, folder)
+    record, order = run(oracle, spec, folder)
     assert [shape[0] for shape in oracle.shown] == [7]
     assert order == spec.frames.numbers()
     assert record["time base"].startswith("one frame in 2")
@@ -175,12 +173,12 @@ def test_a_cancel_leaves_no_working_files(
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        run(spec, folder, stop)
+        run(oracle, spec, folder, stop)
     assert not list(scratch.iterdir())
 
 
 def test_windows_stay_whatever_the_segments(tmp_path: Path, oracle: Oracle) -> None:
     wall = scenery(1)
     spec, folder = make_job(tmp_path / "job", [20] * 4, [wall] * 4)
-    run(spec, folder)
+    run(oracle, spec, folder)
     assert read_header(folder.frame(Role.RESULT, 1001), 1001).display == Box(0, 0, WIDTH, HEIGHT)
