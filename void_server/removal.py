@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from void_server import __version__
+from void_server.engine.cuts import Cuts
 from void_server.engine.draft import DraftEngine
 from void_server.engine.flow import open_flow
 from void_server.engine.time_base import rebuild, sampled
@@ -97,11 +98,17 @@ class Removal:
         picture = spec.picture
         color = ColorTransform(picture.colorspace, picture.encoding)
         files = {role: {n: folder.frame(role, n) for n in spec.frames.numbers()} for role in spec.roles}
-        seen = check_shot(spec, files, lambda done, of: progress(Stage.DECODE, done, 2 * of))  # 1
+        cuts = Cuts()
+        seen = check_shot(  # 1
+            spec,
+            files,
+            lambda done, of: progress(Stage.DECODE, done, 2 * of),
+            lambda small: cuts.see_plate(small.plate, small.marked),
+        )
         shot = Shot(spec, folder)
         record = Record({"void version": __version__, "colour": f"{picture.colorspace} of {config_name()}"})
         # 2
-        takes = _takes(shot, seen)
+        takes = _takes(shot, seen, cuts.found)
         marked = [take for take in takes if take.segments]
         for take in takes:
             if take not in marked:
@@ -231,14 +238,14 @@ def _untouched(shot: Shot, take: Take, record: Record) -> Iterator[Written]:
             yield role, index
 
 
-def _takes(shot: Shot, seen: ShotReport) -> list[Take]:
+def _takes(shot: Shot, seen: ShotReport, cuts: list[int]) -> list[Take]:
     """Step 2: cuts, and segments with their boxes."""
     picture, void = shot.spec.picture, shot.spec.void or VoidSettings()
     asked = (void.raster_height_px, void.raster_width_px)
     auto = picture.segments == "auto"
     return plan_takes(
         seen.marked,
-        seen.cuts if auto else [],
+        cuts if auto else [],
         lambda marked: choose_fit(picture, asked, shot.display, marked, shot.pixel_aspect),
         split=auto and picture.crop == "auto" and shot.spec.void is not None,
     )

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from void_server.engine.cuts import Cuts
 from void_server.frames.clip import unpack_sample
 from void_server.frames.crop import named_box
 from void_server.frames.exr import limit_decoder, read_header
+from void_server.frames.geometry import Box, union
 from void_server.frames.rate import frames_per_answer
 from void_server.frames.sequence import find_sequence, frames_on_disk, named_frames, output_path
 from void_server.frames.shot_checks import check_shot
@@ -75,7 +77,15 @@ def gather(
         void=void,
     )
     found(spec, files)
-    notes += check_shot(spec, files, checked).notes
+    cuts = Cuts()
+    report = check_shot(spec, files, checked, lambda small: cuts.see_plate(small.plate, small.marked))
+    notes += report.notes
+    if picture.segments == "auto" and cuts.found:
+        first = [str(frames.numbers()[index]) for index in cuts.found]
+        notes.append(
+            f"A cut before frame {', '.join(first)}: each part is done on its own (--segments one: no cut)."
+        )
+    check_crop(spec, files, union(report.marked))
     return Submission(spec, files, notes)
 
 
@@ -141,11 +151,14 @@ def check_output(role: Role, pattern: str, frames: FrameRange, sent: Files) -> N
         ) from None
 
 
-def check_crop(spec: JobSpec, files: Files) -> None:
-    """Raise SettingsError when a crop in pixels does not fit the plate, whose first frame says its size."""
+def check_crop(spec: JobSpec, files: Files, marked: Box | None = None) -> None:
+    """Raise SettingsError when a crop in pixels does not fit the plate, whose first frame says its size.
+
+    Nor, once it is known, what the mattes have ``marked``.
+    """
     if spec.picture.crop_px() is not None:
         first = spec.frames.first
-        named_box(spec.picture, read_header(files[Role.PLATE][first], first).display)
+        named_box(spec.picture, read_header(files[Role.PLATE][first], first).display, marked)
 
 
 def check_rate(spec: JobSpec, files: Files) -> None:

@@ -40,7 +40,7 @@ class Shot:
                 self.write(
                     role,
                     n,
-                    self.matte()[..., None].repeat(2 if role is Role.MATTES else 1, -1),
+                    self.wandering(n, role)[..., None].repeat(2 if role is Role.MATTES else 1, -1),
                     "RG"[: 1 + (role is Role.MATTES)],
                 )
 
@@ -49,12 +49,33 @@ class Shot:
         matte[4:8, 5:12] = 1
         return matte
 
+    def wandering(self, frame, role):
+        matte = np.roll(self.matte(), frame - 1001, axis=1)
+        return 1 - matte if role is Role.QUADMASK else matte
+
     def write(self, role, frame, pixels, channels, **window):
         write_frame(self.files[role][frame], frame, np.asarray(pixels, np.float16), channels, **window)
 
     def check(self):
         self.progress = []
         return check_shot(self.spec, self.files, lambda done, of: self.progress.append((done, of))).notes
+
+
+def test_what_is_never_uncovered_is_said(tmp_path):
+    shot = Shot(tmp_path)
+    for n in range(1001, 1007):
+        shot.write(Role.REMOVE, n, shot.matte()[..., None], "A")
+    (note,) = shot.check()
+    assert note.startswith("100% of what the mattes mark is marked on every frame: unless the camera moves")
+
+
+def test_frames_are_shown_small_and_in_order(tmp_path):
+    shot, seen = Shot(tmp_path), []
+    check_shot(shot.spec, shot.files, see=seen.append)
+    assert [small.plate.shape for small in seen] == [(16, 24, 3)] * 6
+    assert [small.marked.tolist() for small in seen] == [
+        np.roll(shot.matte(), n, axis=1).tolist() for n in range(6)
+    ]
 
 
 def test_a_good_shot(tmp_path):

@@ -182,3 +182,30 @@ def test_windows_stay_whatever_the_segments(tmp_path: Path, oracle: Oracle) -> N
     spec, folder = make_job(tmp_path / "job", [20] * 4, [wall] * 4)
     run(oracle, spec, folder)
     assert read_header(folder.frame(Role.RESULT, 1001), 1001).display == Box(0, 0, WIDTH, HEIGHT)
+
+
+def test_each_part_between_cuts_is_done_on_its_own_and_an_unmarked_one_stays(
+    tmp_path: Path, oracle: Oracle
+) -> None:
+    walls = [scenery(4)] * 8 + [scenery(5)] * 8 + [scenery(6)] * 8
+    places: list[int | None] = [20 + 6 * n for n in range(8)] + [None] * 8 + [240 - 6 * n for n in range(8)]
+    spec, folder = make_job(tmp_path / "job", places, walls, passes=2)
+    record, order = run(oracle, spec, folder)
+    assert [shape[0] for shape in oracle.shown] == [8, 8]
+    assert order == spec.frames.numbers()
+    assert record["untouched"] == "1009-1016: nothing is marked here"
+    assert "1017-1024: " in record["crop"]
+    for frame, place, wall in zip(order, places, walls, strict=True):
+        for role in (Role.RESULT, Role.PASS1):
+            made = read_plate(folder.frame(role, frame), frame).rgb
+            if place is None:
+                assert np.array_equal(made, wall)
+            else:
+                assert float(np.abs(made - wall)[35:55, place : place + 20].mean()) < 0.02
+
+
+def test_one_goes_on_across_a_cut(tmp_path: Path, oracle: Oracle) -> None:
+    places: list[int | None] = [20 + 6 * n for n in range(16)]
+    spec, folder = make_job(tmp_path / "job", places, [scenery(4)] * 8 + [scenery(5)] * 8, segments="one")
+    run(oracle, spec, folder)
+    assert [shape[0] for shape in oracle.shown] == [16]

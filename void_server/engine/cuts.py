@@ -18,6 +18,7 @@ import numpy as np
 
 from void_server.engine.camera import camera_motion
 from void_server.engine.motion import Mask, Pixels, identity, inside, sample
+from void_server.engine.proxy import Tone
 
 WIDTH_PX = 96
 SIDE = 3  # frames on each side of a cut that are asked
@@ -37,10 +38,16 @@ class Cuts:
 
     def __init__(self) -> None:
         self._seen = 0
+        self._tone: Tone | None = None
         self._recent: deque[_Look] = deque(maxlen=2 * SIDE)
         self._links: dict[tuple[int, int], _Link] = {}  # among the recent
         self._doubtful: list[int] = []  # where it takes the frames after to tell
         self._cuts: list[int] = []
+
+    def see_plate(self, plate: Pixels, marked: Pixels) -> None:
+        """Take the next frame: (H, W, 3) in a plate's own values, of any encoding, and (H, W) of its mattes."""
+        self._tone = self._tone or Tone.of(plate)
+        self.see(self._tone.encode(plate), marked)
 
     def see(self, picture: Pixels, hole: Mask | Pixels | None = None) -> None:
         """Take the next frame.
@@ -119,7 +126,8 @@ def _look(picture: Pixels, hole: Mask | Pixels | None) -> _Look:
     small = cv2.resize(np.asarray(picture, np.float32), size, interpolation=cv2.INTER_AREA)
     known = small.max(axis=-1) < WHITE
     if hole is not None:
-        hidden = cv2.resize((np.asarray(hole) > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        covered = np.asarray(hole, np.float32) > 0.0
+        hidden = cv2.resize(covered.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         known &= cv2.dilate(hidden, np.ones((3, 3), np.uint8)) == 0
     seen = known.astype(np.float32)[..., None]
     structure = (small - _around(small, seen)) * seen

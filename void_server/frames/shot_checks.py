@@ -9,11 +9,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from void_server.frames.exr import Layout, PlateFrame, read_plate, rgb_channels
-from void_server.frames.geometry import Box, bounds
+from void_server.frames.geometry import Box, Floats, bounds, place, resize
 from void_server.frames.matte_files import check_finite, read_mattes, size_text
 from void_server.frames.sequence import named_frames
 from void_wire.errors import EmptyMatte, MissingFrames, ShotError, SizeMismatch
@@ -22,7 +25,21 @@ from void_wire.messages import JobSpec, Role
 SHOWN = 5
 """Different problems that are spelled out; the rest is counted."""
 
+SMALL_PX = 96
+"""Width of a frame as cuts are looked for in it."""
+
+NEVER_SEEN = 0.5
+"""Share of what is marked that no frame shows without moving: from here on the artist is told."""
+
 _THREADS = 2
+
+
+@dataclass(frozen=True)
+class Small:
+    """A frame at `SMALL_PX` across its display window: float32, the plate (h, w, 3) in its own values."""
+
+    plate: Floats
+    marked: Floats  # (h, w), 0..1: share of the pixels that both mattes mark
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,7 @@ class FrameReport:
     removes: bool = False  # the remove matte holds something
     marked: Box | None = None  # around everything both mattes hold, in the display window's coordinates
     filled: bool = False  # the mattes leave no pixel
+    small: Small | None = None  # None when plate or mattes cannot be read
     plate_problem: ShotError | None = None
     matte_problem: ShotError | None = None  # not looked for when the plate cannot be read
 
@@ -44,7 +62,6 @@ class ShotReport:
 
     notes: list[str]  # sentences the artist should read, though nothing is wrong
     marked: list[Box | None]  # by index: around all both mattes hold, in the display window's coordinates
-    cuts: list[int]  # indices at which another take begins
 
 
 def check_frame(paths: Mapping[Role, Path], frame: int) -> FrameReport:
@@ -53,6 +70,7 @@ def check_frame(paths: Mapping[Role, Path], frame: int) -> FrameReport:
     plate_problem = matte_problem = None
     removes = filled = False
     marked: Box | None = None
+    small: Small | None = None
     try:
         plate = read_plate(paths[Role.PLATE], frame)
         check_plate(plate)
@@ -66,10 +84,19 @@ def check_frame(paths: Mapping[Role, Path], frame: int) -> FrameReport:
             if mattes.affected is not None:
                 inside |= mattes.affected > 0
             marked, filled = bounds(inside, plate.layout.display), bool(inside.all())
+            small = None if plate_problem else _small(plate, inside)
         except ShotError as problem:
             matte_problem = problem
     layout = plate.layout if plate else None
-    return FrameReport(frame, layout, removes, marked, filled, plate_problem, matte_problem)
+    return FrameReport(frame, layout, removes, marked, filled, small, plate_problem, matte_problem)
+
+
+def _small(plate: PlateFrame, inside: npt.NDArray[np.bool_]) -> Small:
+    display = plate.layout.display
+    scale = min(1.0, SMALL_PX / display.width)
+    size = (max(1, round(display.height * scale)), round(display.width * scale))
+    picture = place(plate.rgb, plate.layout.data, display)
+    return Small(resize(picture, size), resize(inside.astype(np.float32), size))
 
 
 def check_plate(plate: PlateFrame) -> None:
@@ -83,6 +110,7 @@ def check_shot(
     spec: JobSpec,
     files: Mapping[Role, Mapping[int, Path]],
     checked: Callable[[int, int], None] = lambda done, of: None,
+    see: Callable[[Small], None] = lambda small: None,
 ) -> ShotReport:
     """Read every file of the shot.
 
@@ -90,6 +118,8 @@ def check_shot(
         spec: names the frames and the roles.
         files: role to frame number to file.
         checked: called with (frames read, frames) after each.
+        see: called with each frame in order, at a small size; not with one that cannot be read or has another
+            size than the first.
 
     Raises:
         ShotError: of the first problem's class; problems that differ in numbers alone are told once, with
@@ -106,10 +136,13 @@ def check_shot(
                 if frames
             )
         )
-    reports = []
+    reports: list[FrameReport] = []
+    hidden = _Hidden()
     with ThreadPoolExecutor(_THREADS) as pool:
         for report in pool.map(lambda n: check_frame({r: files[r][n] for r in spec.roles}, n), numbers):
-            reports.append(report)
+            reports.append(replace(report, small=None))
+            if report.small is not None and hidden.add(report.small.marked):
+                see(report.small)
             checked(len(reports), len(numbers))
     problems = list(_problems(reports))
     if problems:
@@ -132,7 +165,38 @@ def check_shot(
         notes.append(
             f"The mattes leave nothing of the plate on {named_frames(filled)}: the whole picture is made anew there."
         )
-    return ShotReport(notes, marked, [])
+    if hidden.share >= NEVER_SEEN:
+        notes.append(
+            f"{hidden.share:.0%} of what the mattes mark is marked on every frame: unless the camera moves, no frame "
+            "shows what is behind it, so nothing can be borrowed there and it is made up."
+        )
+    return ShotReport(notes, marked)
+
+
+class _Hidden:
+    """How much of what is marked anywhere is marked on every frame."""
+
+    def __init__(self) -> None:
+        self._always: npt.NDArray[np.bool_] | None = None
+        self._ever: npt.NDArray[np.bool_] | None = None
+
+    def add(self, marked: Floats) -> bool:
+        """Take in a frame's small matte (h, w); False for one of another size."""
+        here = marked > 0.5
+        if self._always is None or self._ever is None:
+            self._always, self._ever = here, here
+            return True
+        if here.shape != self._ever.shape:
+            return False
+        self._always, self._ever = self._always & here, self._ever | here
+        return True
+
+    @property
+    def share(self) -> float:
+        """0..1."""
+        if self._always is None or self._ever is None or not self._ever.any():
+            return 0.0
+        return float(self._always.sum() / self._ever.sum())
 
 
 def _problems(reports: list[FrameReport]) -> Iterator[tuple[int, ShotError]]:
