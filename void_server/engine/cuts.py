@@ -119,8 +119,8 @@ def _look(picture: Pixels, hole: Mask | Pixels | None) -> _Look:
     small = cv2.resize(np.asarray(picture, np.float32), size, interpolation=cv2.INTER_AREA)
     known = np.asarray(small.max(axis=-1) < WHITE, bool)
     if hole is not None:
-        hidden = cv2.resize((np.asarray(hole) > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        known &= ~grow(hidden > 0, 1)
+        in_it = np.asarray(hole > 0, np.float32)
+        known &= ~grow(np.asarray(cv2.resize(in_it, size, interpolation=cv2.INTER_AREA) > 0, bool), 1)
     seen = known.astype(np.float32)[..., None]
     structure = (small - _around(small, seen)) * seen
     strength = np.sqrt(_around(np.square(structure).mean(axis=-1, keepdims=True), seen))
