@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from void_server.engine.camera import camera_motion
-from void_server.engine.motion import Mask, Pixels, identity, inside, sample
+from void_server.engine.motion import Mask, Pixels, grow, identity, inside, sample
 from void_server.engine.proxy import Tone
 
 WIDTH_PX = 96
@@ -124,11 +124,10 @@ class _Look:
 def _look(picture: Pixels, hole: Mask | Pixels | None) -> _Look:
     size = (WIDTH_PX, max(round(WIDTH_PX * picture.shape[0] / picture.shape[1]), 1))
     small = cv2.resize(np.asarray(picture, np.float32), size, interpolation=cv2.INTER_AREA)
-    known = small.max(axis=-1) < WHITE
+    known = np.asarray(small.max(axis=-1) < WHITE, bool)
     if hole is not None:
-        covered = np.asarray(hole, np.float32) > 0.0
-        hidden = cv2.resize(covered.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        known &= cv2.dilate(hidden, np.ones((3, 3), np.uint8)) == 0
+        in_it = np.asarray(hole > 0, np.float32)
+        known &= ~grow(np.asarray(cv2.resize(in_it, size, interpolation=cv2.INTER_AREA) > 0, bool), 1)
     seen = known.astype(np.float32)[..., None]
     structure = (small - _around(small, seen)) * seen
     strength = np.sqrt(_around(np.square(structure).mean(axis=-1, keepdims=True), seen))
