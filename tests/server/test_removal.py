@@ -53,15 +53,15 @@ def oracle() -> Oracle:
     return Oracle()
 
 
-def scenery(seed: int) -> NDArray[np.float32]:
+def scenery(seed: int, contrast: float = 1.0) -> NDArray[np.float32]:
     """(H, W, 3): smooth enough that a raster of half the size holds it."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     picture = np.full((HEIGHT, WIDTH, 3), 0.3, np.float32)
     for _ in range(6):
         wave = np.sin(x / random.uniform(9, 30) + y / random.uniform(9, 30) + random.uniform(0, 6))
-        picture += wave[..., None] * random.uniform(0.0, 0.05, 3).astype(np.float32)
-    return picture
+        picture += wave[..., None] * (contrast * random.uniform(0.0, 0.05, 3)).astype(np.float32)
+    return np.maximum(picture, 0.02)
 
 
 def make_job(
@@ -187,7 +187,7 @@ def test_windows_stay_whatever_the_segments(tmp_path: Path, oracle: Oracle) -> N
 def test_each_part_between_cuts_is_done_on_its_own_and_an_unmarked_one_stays(
     tmp_path: Path, oracle: Oracle
 ) -> None:
-    walls = [scenery(4)] * 8 + [scenery(5)] * 8 + [scenery(6)] * 8
+    walls = [scenery(4, 3.0)] * 8 + [scenery(5, 3.0)] * 8 + [scenery(6, 3.0)] * 8
     places: list[int | None] = [20 + 6 * n for n in range(8)] + [None] * 8 + [240 - 6 * n for n in range(8)]
     spec, folder = make_job(tmp_path / "job", places, walls, passes=2)
     record, order = run(oracle, spec, folder)
@@ -201,11 +201,13 @@ def test_each_part_between_cuts_is_done_on_its_own_and_an_unmarked_one_stays(
             if place is None:
                 assert np.array_equal(made, wall)
             else:
-                assert float(np.abs(made - wall)[35:55, place : place + 20].mean()) < 0.02
+                assert float(np.abs(made - wall)[35:55, place : place + 20].mean()) < 0.04
 
 
 def test_one_goes_on_across_a_cut(tmp_path: Path, oracle: Oracle) -> None:
     places: list[int | None] = [20 + 6 * n for n in range(16)]
-    spec, folder = make_job(tmp_path / "job", places, [scenery(4)] * 8 + [scenery(5)] * 8, segments="one")
+    spec, folder = make_job(
+        tmp_path / "job", places, [scenery(4, 3.0)] * 8 + [scenery(5, 3.0)] * 8, segments="one"
+    )
     run(oracle, spec, folder)
     assert [shape[0] for shape in oracle.shown] == [16]
