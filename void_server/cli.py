@@ -9,14 +9,14 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from void_wire import sockets
 from void_wire.errors import SettingsError, VoidError
 from void_wire.files import write_whole
-from void_wire.messages import JobSpec, JobStatus, PictureSettings, Role, State, VoidSettings
+from void_wire.messages import JobSpec, JobStatus, Role, State
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 weights_app = typer.Typer(no_args_is_help=True, help="The model's weights.")
@@ -91,6 +91,7 @@ def _take_options_of(context: typer.Context, like: Path | None) -> Path | None:
 
 @app.command()
 def submit(
+    context: typer.Context,
     plate: Annotated[str | None, typer.Option(help="plate.%04d.exr or plate.####.exr")] = None,
     quadmask: Annotated[
         str | None, typer.Option(help="Ready-made: 0 remove, 63 overlap, 127 affected, 255 keep.")
@@ -120,6 +121,12 @@ def submit(
     guidance: Annotated[str | None, typer.Option(help="Of pass 1 and 2: 1,6; one number for both.")] = None,
     raster: Annotated[str | None, typer.Option(help="Height x width the model runs at: 384x672.")] = None,
     window: Annotated[int | None, typer.Option(help="Frames of a temporal window: 85.")] = None,
+    window_seeds: Annotated[
+        str | None, typer.Option(help="Temporal windows with seeds of their own: 2:77,4:9")
+    ] = None,
+    preview: Annotated[
+        bool | None, typer.Option(help="Ten steps of pass 1 at half the raster; void rerun JOB --final.")
+    ] = None,
     warped_noise: Annotated[str | None, typer.Option(help="as_reference or corrected.")] = None,
     flow: Annotated[str | None, typer.Option(help="dis or raft.")] = None,
     latents: Annotated[
@@ -161,12 +168,15 @@ def submit(
     regrain: Annotated[
         bool | None, typer.Option(help="Put the plate's grain over what the model made: on by default.")
     ] = None,
-    grow: Annotated[int, typer.Option(help="Pixels the matte grows before the fill is merged.")] = 3,
-    feather: Annotated[int, typer.Option(help="Pixels over which it then falls off.")] = 4,
     segments: Annotated[
         str, typer.Option(help="auto: crops of their own where it helps, anew at every cut; one: neither.")
     ] = "auto",
+    grow: Annotated[int, typer.Option(help="Pixels the matte grows before the fill is merged.")] = 3,
+    feather: Annotated[int, typer.Option(help="Pixels over which it then falls off.")] = 4,
     compression: Annotated[str | None, typer.Option(help="Of the result; default: the plate's.")] = None,
+    layers: Annotated[
+        str | None, typer.Option(help="To add to the result: fill,matte,quadmask,difference")
+    ] = None,
     save_pass1: Annotated[str | None, typer.Option(help="Also bring pass 1: pass1.%04d.exr")] = None,
     save_quadmask: Annotated[
         str | None, typer.Option(help="Also bring what the model sees: quadmask.%04d.png")
@@ -190,62 +200,21 @@ def submit(
     """Send a shot, watch it, bring the result home. Starts a local server when none runs."""
     from void_server.following import bars, console, follow, outputs_of
     from void_server.local_server import prepare_server
-    from void_server.options import OPTION_NAMES, cost_note, frame_range, pair, raster_size
+    from void_server.options import cost_note, frame_range, settings_of
     from void_server.sidecar import write as write_sidecar
     from void_server.submission import Files, check_crop, check_output, check_rate, gather, source_of
     from void_wire.client import Client
 
-    void_flags = {
-        "passes": passes,
-        "seed": seed,
-        "window_frames": window,
-        "warped_noise": warped_noise,
-        "flow": flow,
-        "latents": latents,
-        "time_base": time_base,
-        "rate_fps": rate,
-        **pair("steps", steps, int),
-        **pair("guidance", guidance, float),
-        **raster_size(raster),
-    }
-    picture_flags = {
-        "crop": crop,
-        "crop_context": crop_context,
-        "encoding": encoding,
-        "exposure": exposure,
-        "model_grow_px": model_grow,
-        "detail": detail,
-        "regrain": regrain,
-    }
-    given: dict[str, Any] = {name: value for name, value in void_flags.items() if value is not None}
-    seen: dict[str, Any] = {name: value for name, value in picture_flags.items() if value is not None}
-    if engine == "draft" and (given or seen):
-        options = sorted({OPTION_NAMES.get(name, f"--{name.replace('_', '-')}") for name in given | seen})
+    picture, void = settings_of(context.params)
+    if save_pass1 and (void is None or void.as_run().passes == 1):
         raise SettingsError(
-            f"Engine draft has no {', '.join(options)}: leave that out, or use --engine void."
-        )
-    void = VoidSettings(**given) if engine == "void" else None
-    if save_pass1 and (void is None or void.passes == 1):
-        raise SettingsError(
-            "--save-pass1 is for two passes of engine void; with --passes 1 the result is pass 1."
+            "--save-pass1 is for two passes of engine void; with --passes 1 or --preview the result is pass 1."
         )
     if not out and not detach:
         raise SettingsError("Where to? Give --out result.%04d.exr, or --detach and fetch later.")
     if out and detach:
         raise SettingsError("--detach leaves before there is a result: leave --out to void fetch.")
     outputs = outputs_of(out, save_pass1, save_quadmask)
-    picture = PictureSettings(
-        colorspace=colorspace or ("sRGB" if sample else "scene_linear"),
-        affected_shape=affected_shape,
-        affected_first_frame=affected_first_frame,
-        grow_px=grow,
-        feather_px=feather,
-        segments=segments,
-        overlay=bool(save_quadmask),
-        compression=compression,
-        enlarge=raster is not None,
-        **seen,
-    )
     patterns = {
         Role.PLATE: plate,
         Role.QUADMASK: quadmask,

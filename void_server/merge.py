@@ -13,8 +13,10 @@ from void_server.frames.color import ColorTransform
 from void_server.frames.crop import describe
 from void_server.frames.geometry import Box, Floats
 from void_server.frames.grain import NONE, Grain, measure
+from void_server.frames.matte import Classes, enlarge_quadmask
 from void_server.frames.segments import Segment, Take, common_box, joined
 from void_server.metadata import metadata
+from void_server.model_input import ModelInput
 from void_server.progress import Progress
 from void_server.record import Record
 from void_server.shot import Shot, TakeSource, as_it_is
@@ -50,7 +52,7 @@ class Merge:
         shot: whose frames they are.
         take: which of them.
         color: back from the model's light.
-        settings: of the job.
+        inputs: what the model saw, of each segment.
         record: gets a part for every segment.
         light: what those say of the light.
         folder: for what has to be kept until the take is complete.
@@ -61,20 +63,22 @@ class Merge:
         shot: Shot,
         take: Take,
         color: ColorTransform,
-        settings: VoidSettings,
+        inputs: Iterable[ModelInput],
         record: Record,
         light: Mapping[str, str],
         folder: Path,
     ) -> None:
         self._shot, self._take, self._color, self._record = shot, take, color, record
+        settings = shot.spec.void or VoidSettings()
         self._seed, self._folder = settings.seed, folder
+        self._quadmasks = {one.segment: one.quadmasks for one in inputs}
         self._grains = {segment: self._plate_grain(segment) for segment in take.segments}
         asked = (settings.raster_height_px, settings.raster_width_px)
         self._says = {
             segment: record.part(
                 shot.range_text(segment.first, segment.stop),
                 {
-                    **describe(segment.fit, asked, shot.display, segment.marked),
+                    **describe(segment.fit, asked, shot.display, segment.marked, settings.preview),
                     **light,
                     **(grain.record() if shot.spec.picture.regrain else {}),
                 },
@@ -141,6 +145,7 @@ class Merge:
                 lacking[segment],
                 self._seed,
                 box.of(share, display),
+                self._seen(segment, index, box),
             )
             yield Role.RESULT, index
 
@@ -154,8 +159,17 @@ class Merge:
             self._attributes(role, segment),
             self._lacking[role, segment],
             self._seed,
+            quadmask=self._seen(segment, index, box),
         )
         return role, index
+
+    def _seen(self, segment: Segment, index: int, box: Box) -> Classes | None:
+        """What the model saw of a frame over ``box`` of its segment's, where a layer shows it."""
+        if "quadmask" not in self._shot.spec.picture.layers:
+            return None
+        whole = segment.fit.box
+        raster = self._quadmasks[segment][index - segment.first]
+        return box.of(enlarge_quadmask(raster, (whole.height, whole.width)), whole)
 
     def _attributes(self, role: Role, segment: Segment) -> dict[str, str]:
         return metadata(self._shot.spec, role, {**self._record.whole, **self._says[segment]})

@@ -1,26 +1,97 @@
-"""What the options of ``void submit`` say, as settings: ranges, pairs, rasters, and what they cost."""
+"""What the options of ``void submit`` say, as settings: which is which, ranges, pairs, and what they cost."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from void_wire.errors import SettingsError
-from void_wire.messages import FrameRange, VoidSettings
+from void_wire.messages import FrameRange, PictureSettings, VoidSettings, WindowSeed
 
-OPTION_NAMES = {
-    "window_frames": "--window",
-    "model_grow_px": "--model-grow",
-    "rate_fps": "--rate",
-    **{f"pass{n}_{name}": f"--{name}" for n in (1, 2) for name in ("steps", "guidance")},
-    **{f"raster_{side}_px": "--raster" for side in ("height", "width")},
+PICTURE_OPTIONS = {
+    "affected_shape": "affected_shape",
+    "affected_first_frame": "affected_first_frame",
+    "grow_px": "grow",
+    "feather_px": "feather",
+    "segments": "segments",
+    "compression": "compression",
 }
-"""Settings whose option has another name."""
+"""Field of PictureSettings -> option of ``void submit``, for every engine.
+
+Besides: ``colorspace``, whose default depends on the source, ``layers``, a list; ``overlay`` is --save-quadmask's.
+"""
+
+MODEL_PICTURE_OPTIONS = {
+    "crop": "crop",
+    "crop_context": "crop_context",
+    "encoding": "encoding",
+    "exposure": "exposure",
+    "model_grow_px": "model_grow",
+    "detail": "detail",
+    "regrain": "regrain",
+}
+"""The same, for engine void alone. ``enlarge`` is said by naming --raster."""
+
+VOID_OPTIONS = {
+    "passes": "passes",
+    "seed": "seed",
+    "window_frames": "window",
+    "warped_noise": "warped_noise",
+    "flow": "flow",
+    "latents": "latents",
+    "time_base": "time_base",
+    "rate_fps": "rate",
+    "preview": "preview",
+}
+"""Field of VoidSettings -> option; steps, guidance and raster are pairs, ``window_seeds`` a list."""
+
+_COMPOUND_OPTIONS = ("steps", "guidance", "raster", "window_seeds")
 
 _VAE_BYTES_PER_PIXEL = 43_300 * 1.25
 """Of the raster, beside the weights: what void_server.engine.memory counts, which this process does not import."""
 
 _ATTENTION_SHARE = 0.38
 """Of a step at 384 x 672; it grows with the square of the pixels, the rest with the pixels. By count of FLOPs."""
+
+
+def settings_of(given: Mapping[str, Any]) -> tuple[PictureSettings, VoidSettings | None]:
+    """The settings of a job.
+
+    Args:
+        given: option of ``void submit`` -> its value, None where it was not given.
+
+    Raises SettingsError for a value out of its range, and for options the engine does not have.
+    """
+    void, seen = _named(VOID_OPTIONS, given), _named(MODEL_PICTURE_OPTIONS, given)
+    if given["engine"] == "draft":
+        options = [*VOID_OPTIONS.values(), *MODEL_PICTURE_OPTIONS.values(), *_COMPOUND_OPTIONS]
+        idle = sorted(f"--{name.replace('_', '-')}" for name in options if given[name] is not None)
+        if idle:
+            raise SettingsError(
+                f"Engine draft has no {', '.join(idle)}: leave that out, or use --engine void."
+            )
+    picture = PictureSettings(
+        colorspace=given["colorspace"] or ("sRGB" if given["sample"] else "scene_linear"),
+        layers=tuple(given["layers"].split(",")) if given["layers"] else (),
+        overlay=bool(given["save_quadmask"]),
+        enlarge=given["raster"] is not None,
+        **_named(PICTURE_OPTIONS, given),
+        **seen,
+    )
+    if given["engine"] != "void":
+        return picture, None
+    return picture, VoidSettings(
+        **void,
+        **pair("steps", given["steps"], int),
+        **pair("guidance", given["guidance"], float),
+        **raster_size(given["raster"]),
+        window_seeds=window_seeds(given["window_seeds"]),
+    )
+
+
+def _named(options: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: given[option] for field, option in options.items() if given[option] is not None}
 
 
 def frame_range(text: str | None) -> FrameRange | None:
@@ -36,7 +107,7 @@ def frame_range(text: str | None) -> FrameRange | None:
     return FrameRange(int(first), int(last if last is not None else first), int(step or 1))
 
 
-def pair(name: str, text: str | None, kind: type[int] | type[float]) -> dict[str, int | float | None]:
+def pair(name: str, text: str | None, kind: type[int] | type[float]) -> dict[str, Any]:
     """``30,50`` as the settings of pass 1 and pass 2; one number stands for both. Raises SettingsError."""
     if text is None:
         return {}
@@ -49,7 +120,7 @@ def pair(name: str, text: str | None, kind: type[int] | type[float]) -> dict[str
     return {f"pass1_{name}": values[0], f"pass2_{name}": values[-1]}
 
 
-def raster_size(text: str | None) -> dict[str, int | None]:
+def raster_size(text: str | None) -> dict[str, Any]:
     """``384x672`` as settings, height first. Raises SettingsError."""
     if text is None:
         return {}
@@ -59,10 +130,22 @@ def raster_size(text: str | None) -> dict[str, int | None]:
     return {"raster_height_px": int(match[1]), "raster_width_px": int(match[2])}
 
 
+def window_seeds(text: str | None) -> tuple[WindowSeed, ...]:
+    """``2:77,4:9``: window 2 from seed 77, then window 4 from seed 9. Raises SettingsError."""
+    if text is None:
+        return ()
+    pairs = [re.fullmatch(r"(\d{1,9}):(\d{1,19})", part.strip()) for part in text.split(",")]
+    if not all(pairs):
+        raise SettingsError(
+            f"--window-seeds {text!r} are not window:seed, with commas between several: 2:77,4:9."
+        )
+    return tuple(WindowSeed(int(found[1]), int(found[2])) for found in pairs if found)
+
+
 def cost_note(void: VoidSettings) -> str:
     """What a raster larger than the model's own costs; "" when it is none."""
     times = void.raster_height_px * void.raster_width_px / (384 * 672)
-    if times <= 1:
+    if times <= 1 or void.preview:
         return ""
     memory_gib = void.raster_height_px * void.raster_width_px * _VAE_BYTES_PER_PIXEL / 2**30
     slower = times * (1 - _ATTENTION_SHARE) + times**2 * _ATTENTION_SHARE

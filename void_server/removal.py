@@ -26,7 +26,7 @@ from void_server.engine.cuts import Cuts
 from void_server.engine.draft import DraftEngine
 from void_server.engine.flow import open_flow
 from void_server.engine.time_base import rebuild, sampled
-from void_server.frames.color import ColorTransform, config_name
+from void_server.frames.color import ColorTransform, config_label
 from void_server.frames.crop import choose_fit
 from void_server.frames.exr import limit_decoder
 from void_server.frames.geometry import Floats
@@ -42,6 +42,7 @@ from void_server.model_input import ModelInput, model_inputs
 from void_server.progress import Progress, share_of
 from void_server.record import Record
 from void_server.shot import Shot, TakeSource, as_it_is
+from void_server.window_plan import WindowPlan
 from void_wire.messages import JobSpec, Role, Stage, VoidSettings
 
 if TYPE_CHECKING:
@@ -106,19 +107,20 @@ class Removal:
             lambda small: cuts.see_plate(small.plate, small.marked),
         )
         shot = Shot(spec, folder)
-        record = Record({"void version": __version__, "colour": f"{picture.colorspace} of {config_name()}"})
+        record = Record({"void version": __version__, "colour": f"{picture.colorspace} of {config_label()}"})
         # 2
         takes = _takes(shot, seen, cuts.found)
         marked = [take for take in takes if take.segments]
+        plan = None if spec.void is None else _plan(shot, marked, spec.void.as_run(), record)
         for take in takes:
             if take not in marked:
                 frames = _untouched(shot, take, record)
             else:
                 told = share_of(progress, marked.index(take), len(marked))
-                if spec.void is None:
+                if plan is None:
                     frames = _by_draft(shot, color, take, record, told, made)
                 else:
-                    frames = self._by_void(shot, color, take, spec.void, record, told, made)
+                    frames = self._by_void(shot, color, take, plan, record, told, made)
             for role, index in frames:
                 made(role, shot.frames[index], folder.frame(role, shot.frames[index]))
                 progress(Stage.ENCODE, index + 1, len(shot.frames))
@@ -129,7 +131,7 @@ class Removal:
         shot: Shot,
         color: ColorTransform,
         take: Take,
-        settings: VoidSettings,
+        plan: WindowPlan,
         record: Record,
         progress: Progress,
         made: Made,
@@ -142,10 +144,10 @@ class Removal:
                 for position in range(len(one.segment)):
                     index = one.segment.first + position
                     _save_overlay(shot, index, one.plates[position], one.quadmasks[position], made)
-            merge = Merge(shot, take, color, settings, record, light, Path(folder))
+            merge = Merge(shot, take, color, inputs, record, light, Path(folder))
             detailed = shot.spec.picture.detail != "raw"
             # 4
-            answers = self._answers(inputs, shot, settings, Path(folder), record, progress)
+            answers = self._answers(inputs, shot, plan, Path(folder), record, progress)
             for role, index, parts in complete(take, answers):
                 if detailed and role is Role.RESULT:
                     merge.keep(index, parts)  # the other frames are needed first
@@ -158,7 +160,7 @@ class Removal:
         self,
         inputs: Sequence[ModelInput],
         shot: Shot,
-        settings: VoidSettings,
+        plan: WindowPlan,
         folder: Path,
         record: Record,
         progress: Progress,
@@ -167,14 +169,11 @@ class Removal:
 
         At the model's time base it sees only every n-th frame, and a pass is rebuilt once it is complete.
         """
-        every = frames_per_answer(settings, shot.first)
-        record.whole["time base"] = (
-            "every frame" if every == 1 else f"one frame in {every}, the others rebuilt"
-        )
         model = self._loaded(progress)
         record.whole.update(model.record)
         for number, one in enumerate(inputs):
             segment, told = one.segment, share_of(progress, number, len(inputs))
+            settings, every = plan.settings_of(segment), plan.every
             at = sampled(len(segment), every)
             shown = one.only(at, folder) if every > 1 else one
             path = folder / f"answers-{segment.first}"
@@ -213,9 +212,7 @@ def _by_draft(
 ) -> Iterator[Written]:
     if shot.spec.picture.overlay:
         for index in range(take.first, take.stop):
-            mattes = shot.mattes(index)
-            drawn = compose_quadmask(mattes.remove, mattes.affected, affected_shape="drawn")
-            _save_overlay(shot, index, color.encode(shot.canvas(index)), drawn, made)
+            _save_overlay(shot, index, color.encode(shot.canvas(index)), _drawn(shot, index), made)
             progress(Stage.DECODE, len(shot.frames) + index + 1, 2 * len(shot.frames))
     # 5
     engine = DraftEngine()
@@ -223,15 +220,22 @@ def _by_draft(
     for position, fill in engine.fill(TakeSource(shot, take.first, take.stop), progress):
         index = take.first + position
         says = metadata(shot.spec, Role.RESULT, record.whole)
-        shot.write(Role.RESULT, index, fill, shot.display, as_it_is, says)  # 7
+        seen = _drawn(shot, index) if "quadmask" in shot.spec.picture.layers else None
+        shot.write(Role.RESULT, index, fill, shot.display, as_it_is, says, quadmask=seen)  # 7
         yield Role.RESULT, index
+
+
+def _drawn(shot: Shot, index: int) -> Classes:
+    """What the draft engine is shown: both mattes as they are drawn."""
+    mattes = shot.mattes(index)
+    return compose_quadmask(mattes.remove, mattes.affected, affected_shape="drawn")
 
 
 def _untouched(shot: Shot, take: Take, record: Record) -> Iterator[Written]:
     """Frames of a take that nothing is marked in: the plate."""
     says = record.part(shot.range_text(take.first, take.stop), {"untouched": "nothing is marked here"})
     void = shot.spec.void
-    for role in (Role.RESULT,) if void is None or void.passes == 1 else (Role.PASS1, Role.RESULT):
+    for role in (Role.RESULT,) if void is None or void.as_run().passes == 1 else (Role.PASS1, Role.RESULT):
         for index in range(take.first, take.stop):
             attributes = metadata(shot.spec, role, {**record.whole, **says})
             shot.write(role, index, shot.canvas(index), shot.display, as_it_is, attributes)
@@ -243,12 +247,22 @@ def _takes(shot: Shot, seen: ShotReport, cuts: list[int]) -> list[Take]:
     picture, void = shot.spec.picture, shot.spec.void or VoidSettings()
     asked = (void.raster_height_px, void.raster_width_px)
     auto = picture.segments == "auto"
-    return plan_takes(
+    takes = plan_takes(
         seen.marked,
         cuts if auto else [],
         lambda marked: choose_fit(picture, asked, shot.display, marked, shot.pixel_aspect),
         split=auto and picture.crop == "auto" and shot.spec.void is not None,
     )
+    return [take.halved() for take in takes] if void.preview else takes
+
+
+def _plan(shot: Shot, takes: Sequence[Take], settings: VoidSettings, record: Record) -> WindowPlan:
+    """Which frames the model sees together, told in the record."""
+    every = frames_per_answer(settings, shot.first)
+    plan = WindowPlan(settings, [one for take in takes for one in take.segments], shot.frames, every)
+    record.whole["windows"] = str(plan)
+    record.whole["time base"] = "every frame" if every == 1 else f"one frame in {every}, the others rebuilt"
+    return plan
 
 
 def _save_overlay(shot: Shot, index: int, plate: Floats, quadmask: Classes, made: Made) -> None:

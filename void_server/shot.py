@@ -11,7 +11,8 @@ from void_server.frames.composite import composite
 from void_server.frames.exr import Layout, PlateFrame, read_header, read_plate, write_result
 from void_server.frames.geometry import Box, Floats, bounds, place, take
 from void_server.frames.grain import NONE, Grain, regrain
-from void_server.frames.matte import composite_matte, within_box
+from void_server.frames.layers import make_layers
+from void_server.frames.matte import KEEP, Classes, composite_matte, within_box
 from void_server.frames.matte_files import Mattes, read_mattes
 from void_server.job_folder import JobFolder
 from void_wire.messages import JobSpec, Role
@@ -68,6 +69,7 @@ class Shot:
         grain: Grain = NONE,
         seed: int = 0,
         generated: Floats | None = None,
+        quadmask: Classes | None = None,
     ) -> None:
         """Write the plate with ``fill`` inside the composite matte.
 
@@ -81,6 +83,7 @@ class Shot:
             grain: what the fill lacks of the plate's; it is put over the fill as far as the matte merges it.
             seed: of the job, for the grain.
             generated: (h, w) over ``box``, 0..1: the share of each pixel that has no grain; None: all of it.
+            quadmask: (h, w) over ``box``, what the engine saw; needed where a layer shows it.
 
         Raises SettingsError, ServerBusy.
         """
@@ -99,6 +102,20 @@ class Shot:
             merged_rgb, near.of(changed, data)[:] = composite(below, decoded, share)
             grainless = share if generated is None else share * take(generated, near, box)
             near.of(rgb, data)[:] = regrain(merged_rgb, grainless, grain, seed, frame)
+        channels: dict[str, Floats] = {}
+        if names := self.spec.picture.layers:
+            over = take(matte, data, self.display, outside=0)
+            whole: Floats | None = None
+            if "fill" in names:
+                whole = np.zeros_like(rgb)
+                if (there := box.within(data)) is not None:
+                    lost = np.ones((box.height, box.width), np.float32) if generated is None else generated
+                    grainy = regrain(decode(there.of(fill, box)), there.of(lost, box), grain, seed, frame)
+                    there.of(whole, data)[:] = np.nan_to_num(grainy)
+                whole[over == 1] = rgb[over == 1]  # the very grain that was merged
+            channels = make_layers(
+                names, plate, rgb, changed, fill=whole, matte=over, quadmask=self._seen(quadmask, box, data)
+            )
         write_result(
             self.folder.frame(role, frame),
             plate,
@@ -106,7 +123,16 @@ class Shot:
             changed,
             compression=self.spec.picture.compression,
             extra_metadata=metadata,
+            extra_channels=channels,
         )
+
+    def _seen(self, quadmask: Classes | None, box: Box, data: Box) -> Classes:
+        """The quadmask over the data window; what lies outside the box is kept."""
+        seen = np.full((data.height, data.width), KEEP, np.uint8)
+        there = box.within(data)
+        if quadmask is not None and there is not None:
+            there.of(seen, data)[:] = there.of(quadmask, box)
+        return seen
 
 
 class TakeSource:

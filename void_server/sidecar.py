@@ -8,46 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from void_server.options import MODEL_PICTURE_OPTIONS, PICTURE_OPTIONS, VOID_OPTIONS
 from void_wire import codec
 from void_wire.errors import ProtocolError, SettingsError
 from void_wire.files import write_whole
 from void_wire.messages import JobSpec
 
 FORMAT = 1
-
-PICTURE_OPTIONS = {
-    "colorspace": "colorspace",
-    "affected_shape": "affected_shape",
-    "affected_first_frame": "affected_first_frame",
-    "grow_px": "grow",
-    "feather_px": "feather",
-    "segments": "segments",
-    "compression": "compression",
-}
-"""Field of PictureSettings -> option of ``void submit``, for every engine. ``overlay`` is --save-quadmask's."""
-
-MODEL_PICTURE_OPTIONS = {
-    "crop": "crop",
-    "crop_context": "crop_context",
-    "encoding": "encoding",
-    "exposure": "exposure",
-    "model_grow_px": "model_grow",
-    "detail": "detail",
-    "regrain": "regrain",
-}
-"""The same, for engine void alone. ``enlarge`` is said by naming --raster."""
-
-VOID_OPTIONS = {
-    "passes": "passes",
-    "seed": "seed",
-    "window_frames": "window",
-    "warped_noise": "warped_noise",
-    "flow": "flow",
-    "latents": "latents",
-    "time_base": "time_base",
-    "rate_fps": "rate",
-}
-"""Field of VoidSettings -> option; steps, guidance and raster are pairs, see ``options``."""
 
 
 def path_for(out: str) -> Path:
@@ -113,12 +80,15 @@ def options(spec: JobSpec) -> dict[str, Any]:
         "prompt": spec.prompt,
         "shot": spec.shot,
         "range_": str(spec.frames),
+        "colorspace": picture.colorspace,
+        "layers": ",".join(picture.layers) or None,
         **{option: getattr(picture, name) for name, option in PICTURE_OPTIONS.items()},
     }
     if void is not None:
         found |= {option: getattr(picture, name) for name, option in MODEL_PICTURE_OPTIONS.items()}
         found |= {option: getattr(void, name) for name, option in VOID_OPTIONS.items()}
         found["rate"] = void.rate_fps or None
+        found["window_seeds"] = ",".join(f"{own.window}:{own.seed}" for own in void.window_seeds) or None
         found["steps"] = f"{void.pass1_steps},{void.pass2_steps}"
         found["guidance"] = f"{void.pass1_guidance},{void.pass2_guidance}"
         if picture.enlarge:

@@ -7,7 +7,7 @@ What each is for, and who answers with what, stands in PROTOCOL.md.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar, Dict, List, Optional, Tuple
 
@@ -17,6 +17,7 @@ PROTOCOL_VERSION = 1
 MAX_FRAMES = 20_000
 MAX_NUMBER = 10**9  # of a frame
 MAX_TEXT = 4_000
+MAX_SEED = 2**63 - 1
 MAX_FRAME_BYTES = 1024 * 1024 * 1024
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{7,63}\Z")
 _SHOT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
@@ -107,6 +108,10 @@ class FrameRange:
         return list(range(self.first, self.last + 1, self.step))
 
 
+LAYERS = ("fill", "matte", "quadmask", "difference")
+"""What a result can hold beside the plate's own channels."""
+
+
 @dataclass(frozen=True)
 class PictureSettings:
     """How plate and mattes become what the engine sees, and how its fill comes back. Used by every engine."""
@@ -119,6 +124,7 @@ class PictureSettings:
     segments: str = "auto"  # boxes of their own where it helps, and a new start at every cut; "one": neither
     overlay: bool = False  # also return Role.OVERLAY
     compression: Optional[str] = None  # of the result's EXR; None keeps the plate's
+    layers: Tuple[str, ...] = ()  # of LAYERS, to write beside the plate's own channels
     # Engine void alone: the draft engine works on the plate itself.
     crop: str = (
         "auto"  # where the model looks: "auto", "full", or "x,y,w,h" from the upper left, in plate pixels
@@ -148,6 +154,10 @@ class PictureSettings:
         self.exposure_stops()
         if self.compression is not None:
             _one_of("compression", self.compression, ("none", "rle", "zips", "zip", "piz", "pxr24"))
+        for layer in self.layers:
+            _one_of("layers", layer, LAYERS)
+        if len(set(self.layers)) < len(self.layers):
+            raise SettingsError(f"Layers {', '.join(self.layers)} name one twice: name each once.")
 
     def crop_px(self) -> Optional[Tuple[int, int, int, int]]:
         """x, y, width and height of a crop given in pixels, else None."""
@@ -189,6 +199,25 @@ DRAFT_HAS_NO = (
 """Fields of PictureSettings that must be as they are by default in a job of engine draft."""
 
 
+PREVIEW_STEPS = 10
+"""Of a preview's one pass."""
+
+MAX_REDONE = 16
+"""Temporal windows of a job that can have a seed of their own: each costs one window more a step."""
+
+
+@dataclass(frozen=True)
+class WindowSeed:
+    """Temporal window ``window``, counted from 1, is drawn from another ``seed``."""
+
+    window: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        _within("window", self.window, 1, MAX_FRAMES)
+        _within("seed", self.seed, 0, MAX_SEED)
+
+
 @dataclass(frozen=True)
 class VoidSettings:
     """Settings of the engine ``void`` alone."""
@@ -208,10 +237,14 @@ class VoidSettings:
     latents: str = "float32"  # between steps; "model" rounds to the model's dtype as the reference does
     time_base: str = "native"  # every frame; "model": about 12 a second, the frames between are rebuilt
     rate_fps: float = 0.0  # of the plate, for time_base "model"; 0: what the plate's metadata says
+    preview: bool = (
+        False  # a quick look at the job these settings describe, see `as_run`; the raster is halved
+    )
+    window_seeds: Tuple[WindowSeed, ...] = ()  # windows done anew, each over what stood before
 
     def __post_init__(self) -> None:
         _within("passes", self.passes, 1, 2)
-        _within("seed", self.seed, 0, 2**63 - 1)
+        _within("seed", self.seed, 0, MAX_SEED)
         _within("pass1_steps", self.pass1_steps, 1, 1000)
         _within("pass2_steps", self.pass2_steps, 1, 1000)
         _within("pass1_guidance", self.pass1_guidance, 1.0, 30.0)
@@ -233,6 +266,17 @@ class VoidSettings:
         _within("rate_fps", self.rate_fps, 0.0, 1000.0)
         if self.rate_fps and self.time_base == "native":
             raise SettingsError("The plate's rate is for time base model: leave it out, or choose that.")
+        if len(self.window_seeds) > MAX_REDONE:
+            raise SettingsError(
+                f"{len(self.window_seeds)} windows have seeds of their own; up to {MAX_REDONE} work. Give the whole "
+                "job another seed."
+            )
+
+    def as_run(self) -> "VoidSettings":
+        """These settings; of a preview the steps and the one pass that run."""
+        if not self.preview:
+            return self
+        return replace(self, passes=1, pass1_steps=min(self.pass1_steps, PREVIEW_STEPS))
 
 
 @dataclass(frozen=True)

@@ -13,38 +13,10 @@ from void_server.engine.conditioning import (
     hole,
     noisy_plate,
     pad_by_flip,
-    padded_length,
     resize_plate,
     resize_quadmask,
     sub_seed,
 )
-
-
-@pytest.mark.parametrize(
-    ("frames", "padded"),
-    [
-        (1, 85),
-        (84, 85),
-        (85, 85),
-        (86, 93),
-        (93, 93),
-        (94, 101),
-        (189, 189),
-        (196, 197),
-        (197, 197),
-        (198, 205),
-        (1000, 1005),
-    ],
-)
-def test_lengths_at_the_default_window(frames: int, padded: int) -> None:
-    assert padded_length(frames, 85) == padded
-
-
-@given(st.integers(1, 3000), st.integers(1, 197))
-def test_a_length_is_the_smallest_that_the_model_takes(frames: int, window: int) -> None:
-    length = padded_length(frames, window)
-    assert length % 8 == 5
-    assert 0 <= length - max(frames, window, 5) < 8
 
 
 def test_flip_padding_repeats_the_end_frame() -> None:

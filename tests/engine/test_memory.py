@@ -98,7 +98,7 @@ def run(pipe: VoidPipeline) -> torch.Tensor:
         window_frames=13,
         pass1=PassPlan(1, 2, 1.0),
         pass2=PassPlan(2, 2, 6.0),
-        warp=lambda frames: draw((1, latent_frames(len(frames)), 16, 6, 8), 9),
+        warp=lambda frames, seed: draw((1, latent_frames(len(frames)), 16, 6, 8), 9),
     ).frames
 
 

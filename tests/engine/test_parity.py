@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import load_file
 
 from void_server.engine.checkpoints import load_pipeline
-from void_server.engine.conditioning import hole, padded_length
+from void_server.engine.conditioning import hole
 from void_server.engine.pipeline import PassPlan, VoidPipeline
 from void_server.engine.warped_noise import fit_reference_noise
-from void_server.engine.windows import cut_windows
+from void_server.engine.windows import cut_windows, padded_length
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
 
@@ -104,7 +104,7 @@ def run(pipe: VoidPipeline, case: dict, inputs: dict, cond_noise: torch.Tensor) 
     settings = case["pipeline_args"]
     frames = inputs["frames"][: case["max_video_length"]]
     length = padded_length(len(frames), window_frames)
-    windows = cut_windows(len(frames), length, window_frames)
+    windows = cut_windows(len(frames), window_frames)
     noise = cond_noise[0].movedim(0, 1).float()
 
     plate = pipe.prepare_plate(frames.movedim(-1, 1).float() / 255, raster, length)

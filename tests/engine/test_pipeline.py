@@ -41,9 +41,9 @@ def clip(frames: int, size: tuple[int, int] = (48, 64)) -> tuple[torch.Tensor, t
     return draw((frames, 3, *size), 1).mul(0.2).add(0.5).clamp(0, 1), quadmask
 
 
-def still_noise(frames: torch.Tensor) -> torch.Tensor:
+def still_noise(frames: torch.Tensor, seed: int) -> torch.Tensor:
     """A warp that needs no flow; it depends on Pass 1's frames, so that a change there is seen in Pass 2."""
-    seed = int(frames.sum() * 1000)
+    seed = int(frames.sum() * 1000) + seed
     return draw((1, latent_frames(len(frames)), 16, frames.shape[-2] // 8, frames.shape[-1] // 8), seed)
 
 

@@ -11,7 +11,7 @@ from void_server.engine.pipeline import VoidPipeline
 from void_server.engine.void import Decoded, VoidEngine
 from void_server.progress import Cancelled
 from void_wire.errors import CheckpointError, GpuMemory, SettingsError, SizeMismatch
-from void_wire.messages import Stage, VoidSettings
+from void_wire.messages import Stage, VoidSettings, WindowSeed
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
 
@@ -24,9 +24,9 @@ def engine() -> VoidEngine:
     return VoidEngine.load(MODEL, device="cpu")
 
 
-def shot(frames: int) -> tuple[np.ndarray, np.ndarray]:
-    plate = np.random.default_rng(1).random((frames, *RASTER, 3), dtype=np.float32) * 0.2 + 0.4
-    quadmask = np.full((frames, *RASTER), 255, np.uint8)
+def shot(frames: int, raster: tuple[int, int] = RASTER) -> tuple[np.ndarray, np.ndarray]:
+    plate = np.random.default_rng(1).random((frames, *raster, 3), dtype=np.float32) * 0.2 + 0.4
+    quadmask = np.full((frames, *raster), 255, np.uint8)
     quadmask[:, 10:30, 20:40] = 0
     return plate, quadmask
 
@@ -125,6 +125,51 @@ def test_a_cancelled_job_stops_within_the_step_and_leaves_nothing(
         assert joined(after, number).tobytes() == joined(before, number).tobytes()
 
 
+THREE_WINDOWS = 30
+"""Frames: at a window of 21 those of latents 0-5, 2-7 and 4-9, which decode to frames 0-20, 5-28 and 13-36."""
+
+
+def in_three(engine: VoidEngine, *seeds: WindowSeed) -> list[Decoded]:
+    wanted = settings(window_frames=21, pass2_steps=2, window_seeds=seeds)
+    return list(engine.remove(*shot(THREE_WINDOWS, (32, 32)), "a table", wanted))
+
+
+@pytest.fixture(scope="module")
+def of_three(engine: VoidEngine) -> list[Decoded]:
+    return in_three(engine)
+
+
+@pytest.mark.parametrize(("window", "inside"), [(1, range(21)), (3, range(13, 30))])
+def test_a_window_done_anew_changes_its_own_frames_alone(
+    engine: VoidEngine, of_three: list[Decoded], window: int, inside: range
+) -> None:
+    anew = in_three(engine, WindowSeed(window, 77))
+    assert [(one.passes, one.first) for one in anew] == [(one.passes, one.first) for one in of_three]
+    for number in (1, 2):
+        before, after = joined(of_three, number), joined(anew, number)
+        same = [index for index in range(THREE_WINDOWS) if before[index].tobytes() == after[index].tobytes()]
+        assert same == [index for index in range(THREE_WINDOWS) if index not in inside]
+        middle = inside[2 if window == 1 else -3]
+        assert np.abs(before[middle] - after[middle]).max() > 0.01
+
+
+def test_a_second_window_leaves_the_first_as_it_was_done(engine: VoidEngine) -> None:
+    first, second = WindowSeed(1, 77), WindowSeed(3, 9)
+    once = in_three(engine, first)
+    twice = in_three(engine, first, second)
+    for number in (1, 2):
+        assert joined(once, number)[:13].tobytes() == joined(twice, number)[:13].tobytes()
+        assert not np.array_equal(joined(once, number)[25], joined(twice, number)[25])
+
+
+def test_a_window_done_anew_from_the_jobs_own_seed_is_the_same(
+    engine: VoidEngine, of_three: list[Decoded]
+) -> None:
+    anew = in_three(engine, WindowSeed(2, settings().seed))
+    for number in (1, 2):
+        assert joined(of_three, number).tobytes() == joined(anew, number).tobytes()
+
+
 def test_a_stream_that_is_dropped_leaves_nothing(engine: VoidEngine) -> None:
     before = joined(run(engine, passes=1), 1)
     stream = engine.remove(*shot(13), "another table", settings(seed=9))
@@ -178,6 +223,8 @@ def test_what_cannot_run_is_refused_before_the_first_step(engine: VoidEngine, tm
     plate, quadmask = shot(4)
     with pytest.raises(SizeMismatch):
         next(engine.remove(plate, quadmask[:2], "a table", settings()))
+    with pytest.raises(SettingsError, match=r"Window 2 .* has 1 "):
+        next(engine.remove(plate, quadmask, "a table", settings(window_seeds=(WindowSeed(2, 1),))))
     with pytest.raises(SettingsError, match="flow"):
         next(engine.remove(plate, quadmask, "a table", settings(flow="raft")))
     with pytest.raises(CheckpointError, match="void weights pull"):

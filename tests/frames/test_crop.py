@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from void_server.frames.crop import auto_box, choose_fit, describe, named_box
-from void_server.frames.geometry import Box, place
+from void_server.frames.crop import auto_box, choose_fit, describe, halved, named_box
+from void_server.frames.geometry import Box, Fit, place
 from void_wire.errors import SettingsError
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
 
@@ -179,3 +179,14 @@ def test_engine_draft_has_no_crop_and_no_light():
                 roles=(Role.PLATE, Role.REMOVE),
                 picture=PictureSettings(**picture),
             )
+
+
+@pytest.mark.parametrize(
+    ("raster", "half"),
+    [((384, 672), (192, 336)), ((64, 112), (32, 48)), ((48, 64), (32, 32)), ((32, 32), (32, 32))],
+)
+def test_a_preview_halves_the_raster_over_the_same_box(raster, half):
+    small = halved(Fit(Box(3, 5, 700, 400), raster))
+    assert (small.box, small.raster) == (Box(3, 5, 700, 400), half)
+    said = describe(small, raster, Box(0, 0, 800, 600), Box(10, 10, 20, 20), preview=True)["raster"]
+    assert said == f"{half[0]}x{half[1]} (halved: a preview)"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from void_server import sidecar
+from void_server import options, sidecar
 from void_wire.errors import SettingsError
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings
 
@@ -36,7 +36,8 @@ def test_the_record_lies_beside_the_result(out: str, name: str) -> None:
 
 
 def test_every_setting_is_in_the_record_as_an_option() -> None:
-    picture = {*sidecar.PICTURE_OPTIONS, *sidecar.MODEL_PICTURE_OPTIONS, "overlay", "enlarge"}
+    lists = {"colorspace", "layers", "overlay", "enlarge"}
+    picture = {*options.PICTURE_OPTIONS, *options.MODEL_PICTURE_OPTIONS, *lists}
     assert picture == {field.name for field in dataclasses.fields(PictureSettings)}
     pairs = {
         "pass1_steps",
@@ -46,18 +47,17 @@ def test_every_setting_is_in_the_record_as_an_option() -> None:
         "raster_height_px",
         "raster_width_px",
     }
-    assert {*sidecar.VOID_OPTIONS, *pairs, "conditioning"} == {
+    assert {*options.VOID_OPTIONS, *pairs, "conditioning", "window_seeds"} == {
         f.name for f in dataclasses.fields(VoidSettings)
     }
 
 
 def test_options_come_back(tmp_path: Path) -> None:
     path = sidecar.write(str(tmp_path / "r.%04d.exr"), SPEC, {"plate": "p.%04d.exr"}, {"seconds": "1"})
-    options = sidecar.read_options(path)
-    assert options["plate"] == str(Path("p.%04d.exr").absolute())
-    assert (options["range_"], options["seed"], options["steps"]) == ("1001-1009x2", 7, "3,50")
-    assert "raster" not in options
-    assert "compression" not in options
+    found = sidecar.read_options(path)
+    assert found["plate"] == str(Path("p.%04d.exr").absolute())
+    assert (found["range_"], found["seed"], found["steps"]) == ("1001-1009x2", 7, "3,50")
+    assert not {"raster", "compression", "layers", "window_seeds"} & set(found)
 
 
 @pytest.mark.parametrize(

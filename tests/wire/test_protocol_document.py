@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import zmq
 
+from void_server.frames import layers
 from void_server.jobs import TRANSITIONS
 from void_wire import client, codec, errors, messages, sockets
-from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Stage, VoidSettings
+from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Stage, VoidSettings, WindowSeed
 
 TEXT = (Path(__file__).parents[2] / "shared" / "PROTOCOL.md").read_text(encoding="utf-8")
 KINDS = {**codec.REQUESTS, **codec.ANSWERS, **codec.DATA}
 FORMS = {f"`{kind}`": cls for kind, cls in KINDS.items()} | {
-    cls.__name__: cls for cls in (JobSpec, FrameRange, PictureSettings, VoidSettings)
+    cls.__name__: cls for cls in (JobSpec, FrameRange, PictureSettings, VoidSettings, WindowSeed)
 }
 
 
@@ -40,6 +41,8 @@ def as_written(field: "dataclasses.Field[Any]") -> str:
     value = field.default
     if isinstance(value, bool):
         return str(value).lower()
+    if value == ():
+        return "[]"
     return "nil" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
 
 
@@ -64,6 +67,12 @@ def test_roles_and_stages() -> None:
     assert in_code(stages) == [stage.value for stage in Stage]
     received = {role.value for roles in messages.SENT_ROLES for role in roles}
     assert {in_code(row[0])[0] for row in table("Roles") if row[1] == "client"} == received
+
+
+def test_layers() -> None:
+    written = {in_code(row[0])[0]: row[1].replace(", ", "") for row in table("Layers of a result")}
+    assert written == layers.CHANNELS
+    assert tuple(written) == messages.LAYERS
 
 
 def test_errors() -> None:
@@ -91,8 +100,10 @@ def test_choices_of_the_settings() -> None:
     for cls in (PictureSettings, VoidSettings):
         for row in table(cls.__name__):
             name, choices = in_code(row[0])[0], in_code(row[3])
+            listed = getattr(cls(), name) == ()
             for choice in choices:
-                assert getattr(cls(**{name: choice}), name) == choice
+                value = (choice,) if listed else choice
+                assert getattr(cls(**{name: value}), name) == value
             if choices:
                 with pytest.raises(errors.SettingsError):
                     cls(**{name: "another"})

@@ -51,7 +51,7 @@ def _row(name: str, guidance: float) -> Row:
     condition = draw((1, 4, 32, 24, 42), 2)
     text = draw((1 if guidance <= 1 else 2, 226, 32), 3)
     plan = PassPlan(1, STEPS, guidance)
-    windows = cut_windows(13, 13, 13)
+    windows = cut_windows(13, 13)
 
     def ours() -> torch.Tensor:
         return pipe.denoise(plan, latents, condition, text, windows)

@@ -1,4 +1,4 @@
-"""What the network is shown: sizes, padding, the classes each pass sees, the noisy plate, and every draw's seed.
+"""What the network is shown: sizes, flip padding, the classes each pass sees, the noisy plate, and every draw's seed.
 
 Pure functions of tensors. Frames are F C h w here, quadmasks F h w.
 """
@@ -16,15 +16,6 @@ import torch.nn.functional as functional
 REMOVE, OVERLAP, AFFECTED, KEEP = 0, 63, 127, 255
 PLATE_NOISE = 0.0563
 """Standard deviation of the noise on the conditioning plate; upstream's constant (void.md 2.5)."""
-
-
-def padded_length(frames: int, window_frames: int) -> int:
-    """Frames the model runs on for a clip of ``frames``: at least one window, and 8k+5.
-
-    8k+5 frames are 2k+2 latents: the transformer joins latents in pairs, so an odd count does not fit.
-    """
-    wanted = max(frames, window_frames, 5)
-    return wanted + (5 - wanted) % 8
 
 
 class Clip(Protocol):

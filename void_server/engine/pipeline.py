@@ -10,7 +10,7 @@ result. ``void_server.engine.void`` drives it for the server; calling it runs bo
 
 # No ``from __future__ import annotations``: diffusers reads the types of __init__ when it loads a saved pipeline.
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from diffusers.models.embeddings import get_3d_rotary_pos_embed
 from diffusers.utils import BaseOutput
 from transformers import T5EncoderModel, T5Tokenizer
 
+from void_server.engine.blending import blend, renewed
 from void_server.engine.conditioning import (
     Clip,
     Drawn,
@@ -35,15 +36,22 @@ from void_server.engine.conditioning import (
     in_a_file,
     noisy_plate,
     pad_by_flip,
-    padded_length,
     resize_plate,
     resize_quadmask,
     sub_seed,
 )
 from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.vae_encode import encode_chunks
-from void_server.engine.windows import Window, blend, cut_windows, latent_frames
+from void_server.engine.windows import (
+    Window,
+    check_window_seeds,
+    cut_windows,
+    latent_frames,
+    padded_length,
+    spans,
+)
 from void_wire.errors import SettingsError, SizeMismatch
+from void_wire.messages import WindowSeed
 
 NEGATIVE_PROMPT = ""
 """What Pass 2's guidance steers away from (void.md 2, table)."""
@@ -65,8 +73,16 @@ PASS2 = PassPlan(2, steps=50, guidance=6.0)
 OnStep = Callable[[PassPlan, int, int, torch.Tensor], None]
 """Called after every step with the plan, step (1..N), timestep and the latents [1,T,16,h,w]; may raise to stop."""
 
-Warp = Callable[[torch.Tensor], torch.Tensor]
-"""Pass 1's frames [P,3,h,w] 0..1, padding included -> Pass 2's initial latents [1,T,16,h/8,w/8]."""
+Warp = Callable[[torch.Tensor, int], torch.Tensor]
+"""Pass 1's frames [P,3,h,w] 0..1, padding included, and a seed -> Pass 2's initial latents [1,T,16,h/8,w/8]."""
+
+
+@dataclass(eq=False)
+class Redone:
+    """A window that is done anew: its neighbours are blended into it, and see nothing of it."""
+
+    place: int  # in the list of windows
+    latents: torch.Tensor  # [1,t,16,h,w] of its window; ``denoise`` takes them along from step to step
 
 
 @dataclass
@@ -213,11 +229,14 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         text: torch.Tensor,
         windows: list[Window],
         on_step: OnStep | None = None,
+        redone: Sequence[Redone] = (),
     ) -> torch.Tensor:
         """All steps of one pass: initial latents [1,T,16,h,w] to clean ones, same shape, float32 or the model's dtype.
 
         Every window takes its own scheduler step and the stepped latents are blended, at every step.
         ``text`` is what ``encode_text`` made: two rows mean guidance, and two forwards in one batch.
+        ``redone`` run beside the clip, each over the clip with those before it, and end up clean too; what is returned
+        and what ``on_step`` gets holds nothing of them.
         """
         transformer, scheduler = self.part(plan.number)
         device, dtype = self._execution_device, transformer.dtype
@@ -228,26 +247,31 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         h, w = latents.shape[-2:]
         rotary = {n: self.rotary(n, (h, w)) for n in {window.stop - window.start for window in windows}}
 
+        def advance(window: Window, noisy: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+            rows = noisy.to(dtype).expand(len(text), -1, -1, -1, -1)
+            predicted = transformer(
+                hidden_states=torch.cat([rows, beside[:, window.latents]], dim=2),
+                encoder_hidden_states=text,
+                timestep=timestep.expand(len(text)),
+                image_rotary_emb=rotary[window.stop - window.start],
+                return_dict=False,
+            )[0].float()
+            if len(text) == 2:
+                without, with_prompt = predicted.chunk(2)
+                predicted = without + plan.guidance * (with_prompt - without)
+            stepped: torch.Tensor = scheduler.step(predicted, timestep, noisy, return_dict=False)[0].to(kept)
+            return stepped
+
+        for anew in redone:
+            anew.latents = anew.latents.to(device, kept)
         scheduler.set_timesteps(plan.steps, device=device)
         with self.progress_bar(total=plan.steps) as bar:
             for step, timestep in enumerate(scheduler.timesteps, start=1):
-                pieces = []
-                for window in windows:
-                    span = slice(window.start, window.stop)
-                    noisy = latents[:, span]
-                    rows = noisy.to(dtype).expand(len(text), -1, -1, -1, -1)
-                    predicted = transformer(
-                        hidden_states=torch.cat([rows, beside[:, span]], dim=2),
-                        encoder_hidden_states=text,
-                        timestep=timestep.expand(len(text)),
-                        image_rotary_emb=rotary[window.stop - window.start],
-                        return_dict=False,
-                    )[0].float()
-                    if len(text) == 2:
-                        without, with_prompt = predicted.chunk(2)
-                        predicted = without + plan.guidance * (with_prompt - without)
-                    pieces.append(scheduler.step(predicted, timestep, noisy, return_dict=False)[0].to(kept))
+                pieces = [advance(window, latents[:, window.latents], timestep) for window in windows]
                 latents = blend(pieces, windows)
+                for anew in redone:
+                    pieces[anew.place] = advance(windows[anew.place], anew.latents, timestep)
+                    anew.latents = blend(pieces, windows)[:, windows[anew.place].latents]
                 bar.update()
                 if on_step is not None:
                     on_step(plan, step, int(timestep), latents)
@@ -269,6 +293,28 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         for chunk in decode_chunks(self.vae, scaled):
             yield (chunk[0].movedim(1, 0).float() / 2 + 0.5).clamp(0, 1).cpu()
 
+    def decode_stages(
+        self, latents: torch.Tensor, redone: Sequence[Redone], windows: list[Window]
+    ) -> Iterator[list[torch.Tensor]]:
+        """Chunks of frames as ``decode`` gives them: of the clip, then of the clip with each window done anew.
+
+        Each stage differs from the one before in the frames of its window alone, to the bit: the decoder would let a
+        window be seen in the frames after it.
+        """
+        stages = [latents]
+        for anew in redone:
+            stages.append(stages[-1].clone())
+            stages[-1][:, windows[anew.place].latents] = anew.latents
+        index = 0
+        for chunks in zip(*map(self.decode, stages), strict=True):
+            made = [chunks[0]]
+            for anew, chunk in zip(redone, chunks[1:], strict=True):
+                own = windows[anew.place].frames
+                inside = torch.tensor([frame in own for frame in range(index, index + len(chunk))])
+                made.append(torch.where(inside[:, None, None, None], chunk, made[-1]))
+            index += len(chunks[0])
+            yield made
+
     # --- both passes ----------------------------------------------------------------------------------
 
     def stream(
@@ -280,6 +326,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         raster: tuple[int, int] = (384, 672),
         window_frames: int = 85,
         seed: int = 42,
+        window_seeds: Sequence[WindowSeed] = (),
         pass1: PassPlan = PASS1,
         pass2: PassPlan | None = PASS2,
         warp: Warp | None = None,
@@ -292,31 +339,41 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         self.check_inputs(plate, quadmask, raster, pass2, warp)
         # 1, 2. raster and length
         length = padded_length(len(plate), window_frames)
-        windows = cut_windows(len(plate), length, window_frames)
+        windows = cut_windows(len(plate), window_frames)
+        check_window_seeds(window_seeds, spans(windows, range(1, len(plate) + 1)))
+        seeds = [seed, *(own.seed for own in window_seeds)]
         padded = self.prepare_plate(plate, raster, length)
         quadmask = self.prepare_quadmask(quadmask, raster, length)
         try:
             # 4. prompt, for both passes while the text encoder is on the device
             text = {plan.number: self.encode_text(prompt, plan) for plan in (pass1, pass2) if plan}
 
-            def run(plan: PassPlan, start: torch.Tensor) -> Iterator[torch.Tensor]:
+            def run(plan: PassPlan, starts: list[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
                 # 3. condition, 6. denoise, 7. decode
                 noise = self.plate_noise(padded, plan.number, seed)
                 condition = self.condition(padded, quadmask, plan.number, noise)
-                latents = self.denoise(plan, start, condition, text[plan.number], windows, on_step)
-                yield from self.decode(latents)
+                redone, start = [], starts[0]
+                for own, fresh in zip(window_seeds, starts[1:], strict=True):
+                    start = renewed(start, fresh, windows, own.window - 1)
+                    redone.append(Redone(own.window - 1, start[:, windows[own.window - 1].latents]))
+                latents = self.denoise(
+                    plan, starts[0], condition, text[plan.number], windows, on_step, redone
+                )
+                yield from self.decode_stages(latents, redone, windows)
 
-            # 5. from the seed, Pass 1
-            first, done = in_a_file((length, *raster, 3)), 0
-            for frames in run(pass1, self.initial_latents(length, raster, seed)):
-                first[done : done + len(frames)] = frames.movedim(1, -1)
-                done += len(frames)
-                yield 1, frames
+            # 5. from the seeds, Pass 1
+            first, done = [in_a_file((length, *raster, 3)) for _ in seeds], 0
+            for stages in run(pass1, [self.initial_latents(length, raster, own) for own in seeds]):
+                for kept, frames in zip(first, stages, strict=True):
+                    kept[done : done + len(frames)] = frames.movedim(1, -1)
+                done += len(stages[-1])
+                yield 1, stages[-1]
             if pass2 is None or warp is None:
                 return
             # 5. from the motion of what Pass 1 made, Pass 2
-            for frames in run(pass2, warp(first[:done].movedim(-1, 1))):
-                yield 2, frames
+            starts = [warp(made[:done].movedim(-1, 1), own) for made, own in zip(first, seeds, strict=True)]
+            for stages in run(pass2, starts):
+                yield 2, stages[-1]
         finally:
             self.maybe_free_model_hooks()
 
@@ -352,7 +409,8 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
             quadmask: uint8 [F,H,W]: 0 remove, 63 overlap, 127 affected, 255 keep.
             prompt: what the empty scene looks like.
             choices: raster: height and width the model runs at, multiples of 16; plate and quadmask of another
-                size are area-averaged. window_frames: the temporal window. seed: of every draw. pass1, pass2: how
+                size are area-averaged. window_frames: the temporal window. seed: of every draw. window_seeds:
+                windows done anew, in this order; frames outside them keep their bits. pass1, pass2: how
                 each is sampled (pass2=None leaves Pass 2 out). warp: makes Pass 2's initial latents of Pass 1's
                 frames, needed with Pass 2. on_step: called after every step, may raise to stop.
 

@@ -143,13 +143,13 @@ class VoidEngine:
 
         flow = open_flow(settings.flow, raft_weights=self._raft_weights, device=self.device)
 
-        def warp(frames: torch.Tensor) -> torch.Tensor:
+        def warp(frames: torch.Tensor, seed: int) -> torch.Tensor:
             noise = warped_noise(
                 frames.movedim(1, -1).numpy(),
                 latent_frames=latent_frames(len(frames)),
                 latent_channels=self._pipe.vae.config.latent_channels,
                 latent_size=self._pipe.latent_size(raster),
-                seed=sub_seed(settings.seed, "warped noise"),
+                seed=sub_seed(seed, "warped noise"),
                 mode=settings.warped_noise,
                 flow=flow,
                 progress=progress,
@@ -169,6 +169,7 @@ class VoidEngine:
             raster=raster,
             window_frames=settings.window_frames,
             seed=settings.seed,
+            window_seeds=settings.window_seeds,
             pass1=plans[1],
             pass2=plans[2] if settings.passes == 2 else None,
             warp=warp,

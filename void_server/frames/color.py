@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import difflib
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,12 @@ _PROBE = np.concatenate([np.eye(3), np.full((1, 3), 0.5), np.ones((1, 3))]).asty
 def config_name() -> str:
     """The OpenColorIO config in use: the file of $OCIO, else the built-in one."""
     return os.environ.get("OCIO") or BUILTIN_CONFIG
+
+
+def config_label() -> str:
+    """The config as a result names it: without the folder it lies in, which is the machine's own business."""
+    name = config_name()
+    return name if name.startswith("ocio://") else Path(name).name
 
 
 def names() -> list[str]:

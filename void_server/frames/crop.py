@@ -20,6 +20,7 @@ SNAP_PX = 16
 """Sides of an automatic box: a matte that changes a little keeps the box, and with it the fill."""
 
 SMALLEST_RASTER_PX = 64
+_SMALLEST_PREVIEW_PX = 32
 
 
 def choose_fit(
@@ -50,6 +51,12 @@ def choose_fit(
         return Fit(box, raster)
     across, down = _squared(pixel_aspect)
     return Fit(box, (_within(raster[0], box.height * down), _within(raster[1], box.width * across)))
+
+
+def halved(fit: Fit) -> Fit:
+    """The same box at half the raster, in multiples of 16 and not below 32: what a preview looks at."""
+    height, width = (min(side, max(_SMALLEST_PREVIEW_PX, side // 32 * 16)) for side in fit.raster)
+    return Fit(fit.box, (height, width))
 
 
 def named_box(picture: PictureSettings, display: Box, marked: Box | None = None) -> Box | None:
@@ -120,14 +127,18 @@ def auto_box(
     )
 
 
-def describe(fit: Fit, asked: tuple[int, int], display: Box, marked: Box) -> dict[str, str]:
+def describe(
+    fit: Fit, asked: tuple[int, int], display: Box, marked: Box, preview: bool = False
+) -> dict[str, str]:
     """What the job's record says of it: the box from the plate's upper left corner, the raster, the detail.
 
     And, when an artist's crop cuts through what is marked, that it does: beyond it nothing is removed.
     """
     box, mattes = (window.moved(-display.x, -display.y) for window in (fit.box, marked))
     raster = f"{fit.raster[0]}x{fit.raster[1]}"
-    if fit.raster != asked:
+    if preview:
+        raster += " (halved: a preview)"
+    elif fit.raster != asked:
         raster += f" (not {asked[0]}x{asked[1]}: the crop has no more pixels)"
     record = {
         "crop": f"{box.x},{box.y},{box.width},{box.height}",

@@ -26,6 +26,9 @@ Pixels = npt.NDArray[np.float16] | npt.NDArray[np.float32]
 
 HALF_MAX = 65504.0
 MAX_SIDE_PX = 32_768
+MAX_IMAGE_MB = 768
+"""Of one decoded frame: holds 8192 x 4320 pixels of float RGBA."""
+MAX_CHANNELS = 128
 _MAGIC = b"\x76\x2f\x31\x01"
 _LOSSLESS = ("none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32")
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear Rec.709, ITU-R BT.709-6
@@ -70,13 +73,10 @@ class PlateFrame:
         return self.pixels[..., [red, green, blue]].astype(np.float32)
 
 
-def limit_decoder(image_mb: int = 768, channels: int = 128) -> None:
-    """Bound what a hostile or broken file can make OpenImageIO allocate; once, when a process starts.
-
-    768 MiB holds an 8192 x 4320 float RGBA frame.
-    """
-    OpenImageIO.attribute("limits:imagesize_MB", image_mb)
-    OpenImageIO.attribute("limits:channels", channels)
+def limit_decoder() -> None:
+    """Bound what a hostile or broken file can make OpenImageIO allocate; once, when a process starts."""
+    OpenImageIO.attribute("limits:imagesize_MB", MAX_IMAGE_MB)
+    OpenImageIO.attribute("limits:channels", MAX_CHANNELS)
 
 
 def read_header(path: Path, frame: int) -> Layout:
@@ -138,6 +138,11 @@ def rgb_channels(layout: Layout) -> tuple[int, int, int]:
 _COLOURS = {"r": "R", "g": "G", "b": "B", "red": "R", "green": "G", "blue": "B", "y": "Y"}
 
 
+def luminance(rgb: Floats) -> Floats:
+    """float32 (...) of linear Rec.709 colours (..., 3)."""
+    return rgb @ _LUMINANCE
+
+
 def lossless(compression: str, types: Sequence[str]) -> str:
     """The codec to write in so that every bit survives: ``compression``, or "zip" where that one rounds.
 
@@ -155,6 +160,7 @@ def write_result(
     *,
     compression: str | None = None,
     extra_metadata: Mapping[str, str | int | float] | None = None,
+    extra_channels: Mapping[str, Floats] | None = None,
 ) -> str:
     """The plate again, with other red, green and blue where ``changed``; every other bit is the plate's.
 
@@ -168,6 +174,7 @@ def write_result(
         changed: bool (h, w).
         compression: the codec to write in; None keeps the plate's. See `lossless`.
         extra_metadata: attributes to add.
+        extra_channels: whole name of a channel the plate lacks to float32 (h, w); stored in the type of red.
 
     Returns:
         The codec the file is written in.
@@ -182,10 +189,18 @@ def write_result(
     where = np.flatnonzero(changed)
     flat, fill = pixels.reshape(-1, pixels.shape[2]), rgb.reshape(-1, 3)[where]
     for position, values in zip(positions, fill.T, strict=True):
-        limit = HALF_MAX if layout.types[position] == "half" else float(np.finfo(np.float32).max)
-        value = fill @ _LUMINANCE if len(set(positions)) == 1 else values
-        flat[where, position] = np.clip(value, -limit, limit)
+        value = luminance(fill) if len(set(positions)) == 1 else values
+        flat[where, position] = _storable(value, layout.types[position])
     spec = OpenImageIO.ImageSpec(plate.spec)
+    if extra_channels:
+        kind = layout.types[positions[0]]
+        types = [*layout.types, *(kind for _ in extra_channels)]
+        added = [_storable(values, kind).astype(pixels.dtype) for values in extra_channels.values()]
+        pixels = np.dstack([pixels, *added])
+        spec.nchannels = len(types)
+        spec.channelnames = (*layout.channels, *extra_channels)
+        if len(set(types)) > 1:
+            spec.channelformats = tuple(OpenImageIO.TypeDesc(name) for name in types)
     spec.tile_width = spec.tile_height = spec.tile_depth = 0
     for name in ("openexr:levelmode", "openexr:roundingmode", "openexr:dwaCompressionLevel"):
         spec.erase_attribute(name)
@@ -233,6 +248,12 @@ def write_frame(
     for name, value in (metadata or {}).items():
         spec.attribute(name, value)
     _save(path, frame, spec, pixels)
+
+
+def _storable(values: Floats, kind: str) -> Floats:
+    """What exceeds the type's largest number stays at it."""
+    limit = HALF_MAX if kind == "half" else float(np.finfo(np.float32).max)
+    return np.clip(values, -limit, limit)
 
 
 @contextmanager

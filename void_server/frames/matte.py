@@ -100,6 +100,15 @@ def resize_quadmask(classes: Classes, size: tuple[int, int]) -> Classes:
     return quantise(_bin_means(_bin_means(classes.astype(np.float64), size[0]).T, size[1]).T)
 
 
+def enlarge_quadmask(classes: Classes, size: tuple[int, int]) -> Classes:
+    """A quadmask of the raster over its box of the plate, ``size`` (height, width): each class stays its own."""
+    rows, columns = (
+        (2 * np.arange(side) + 1) * have // (2 * side) for side, have in zip(size, classes.shape, strict=True)
+    )
+    enlarged: Classes = classes[rows][:, columns]
+    return enlarged
+
+
 def composite_matte(remove: Floats, affected: Floats | None, grow_px: int, feather_px: int) -> Floats:
     """Where the fill goes: 1 over both mattes grown by ``grow_px``, falling smoothly to 0 over ``feather_px`` more.
 

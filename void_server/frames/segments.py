@@ -8,9 +8,10 @@ segments of a take share some frames, over which the fill goes from one to the o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from void_server.frames.crop import halved
 from void_server.frames.geometry import Box, Fit, Floats, union
 
 OVERLAP = 12
@@ -55,6 +56,11 @@ class Take:
 
     def __len__(self) -> int:
         return self.stop - self.first
+
+    def halved(self) -> Take:
+        """The same boxes, each at half its raster."""
+        smaller = tuple(replace(segment, fit=halved(segment.fit)) for segment in self.segments)
+        return replace(self, segments=smaller)
 
     def covering(self, index: int) -> int:
         """How many segments have this index: 1, 2 where it goes from one to the next, 0 with nothing marked."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from void_server.frames.exr import Layout, PlateFrame, read_plate, rgb_channels
 from void_server.frames.geometry import Box, Floats, bounds, place, resize
+from void_server.frames.layers import check_layers
 from void_server.frames.matte_files import check_finite, read_mattes, size_text
 from void_server.frames.sequence import named_frames
 from void_wire.errors import EmptyMatte, MissingFrames, ShotError, SizeMismatch
@@ -64,8 +65,8 @@ class ShotReport:
     marked: list[Box | None]  # by index: around all both mattes hold, in the display window's coordinates
 
 
-def check_frame(paths: Mapping[Role, Path], frame: int) -> FrameReport:
-    """Read one frame's files whole and report."""
+def check_frame(paths: Mapping[Role, Path], frame: int, layers: Collection[str] = ()) -> FrameReport:
+    """Read one frame's files whole and report; ``layers`` are those the result is to have beside the plate's."""
     plate: PlateFrame | None = None
     plate_problem = matte_problem = None
     removes = filled = False
@@ -74,6 +75,7 @@ def check_frame(paths: Mapping[Role, Path], frame: int) -> FrameReport:
     try:
         plate = read_plate(paths[Role.PLATE], frame)
         check_plate(plate)
+        check_layers(plate.layout, layers)
     except ShotError as problem:
         plate_problem = problem
     if plate is not None:
@@ -136,10 +138,14 @@ def check_shot(
                 if frames
             )
         )
+
+    def check(number: int) -> FrameReport:
+        return check_frame({role: files[role][number] for role in spec.roles}, number, spec.picture.layers)
+
     reports: list[FrameReport] = []
     hidden = _Hidden()
     with ThreadPoolExecutor(_THREADS) as pool:
-        for report in pool.map(lambda n: check_frame({r: files[r][n] for r in spec.roles}, n), numbers):
+        for report in pool.map(check, numbers):
             reports.append(replace(report, small=None))
             if report.small is not None and hidden.add(report.small.marked):
                 see(report.small)
