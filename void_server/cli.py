@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -210,10 +210,7 @@ def submit(
         raise SettingsError(
             "--save-pass1 is for two passes of engine void; with --passes 1 or --preview the result is pass 1."
         )
-    if not out and not detach:
-        raise SettingsError("Where to? Give --out result.%04d.exr, or --detach and fetch later.")
-    if out and detach:
-        raise SettingsError("--detach leaves before there is a result: leave --out to void fetch.")
+    _check_destination(out, detach)
     outputs = outputs_of(out, save_pass1, save_quadmask)
     patterns = {
         Role.PLATE: plate,
@@ -267,13 +264,53 @@ def submit(
                 status = follow(client, spec.job, outputs)
             except KeyboardInterrupt:
                 display.stop()
-                console.print(
-                    f"\nLeft. The job stays on the server: void fetch {spec.job} --out {out or 'result.%04d.exr'} "
-                    f"brings it, void cancel {spec.job} ends it."
-                )
-                raise typer.Exit(130) from None
+                _tell_left(spec.job, out)
     if status.state is State.DONE and out:
         console.print(f"What made it: {write_sidecar(out, spec, source, status.record)}")
+    _tell_end(status, out)
+
+
+@app.command()
+def rerun(
+    job: Annotated[str, typer.Argument(help="A job the server has: its frames are not sent again.")],
+    final: Annotated[bool, typer.Option(help="In full what was a preview.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Another seed, of the whole job or of --window.")] = None,
+    window: Annotated[
+        int | None, typer.Option(help="The temporal window that alone is done anew; the result names them.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="Another prompt.")] = None,
+    out: Annotated[str | None, typer.Option(help="result.%04d.exr")] = None,
+    server: Server = sockets.DEFAULT_ADDRESS,
+    detach: Annotated[bool, typer.Option(help="Leave at once; void fetch brings it.")] = False,
+) -> None:
+    """Do a job again with something changed, as a new job. Frames outside a --window keep their bits."""
+    from void_server.following import console, follow, outputs_of
+    from void_server.local_server import announce
+    from void_server.rerun import changed
+    from void_server.sidecar import write as write_sidecar
+    from void_server.submission import check_output, new_job_id
+    from void_wire.client import Client
+
+    _check_destination(out, detach)
+    outputs = outputs_of(out, None, None)
+    announce(server)
+    with Client(server, patience_s=5.0) as client:
+        client.connect()
+        before = client.spec(job)
+        spec = changed(before, new_job_id(before.shot), final=final, seed=seed, window=window, prompt=prompt)
+        for role, pattern in outputs.items():
+            check_output(role, pattern, spec.frames, {})
+        client.rerun(job, spec)
+        console.print(f"Job {spec.job}: {spec.frames} of {spec.shot} again, with the frames of {job}")
+        if detach:
+            console.print(f"Bring the result with: void fetch {spec.job} --out result.%04d.exr")
+            return
+        try:
+            status = follow(client, spec.job, outputs)
+        except KeyboardInterrupt:
+            _tell_left(spec.job, out)
+    if status.state is State.DONE and out:
+        console.print(f"What made it: {write_sidecar(out, spec, {}, status.record)}")
     _tell_end(status, out)
 
 
@@ -396,6 +433,23 @@ def _progress_text(status: JobStatus) -> str:
     if status.stage is not None:
         return f"{status.stage.value} {status.step}/{status.steps}"
     return status.error or f"{len(status.ready.get(Role.RESULT, []))} frames"
+
+
+def _check_destination(out: str | None, detach: bool) -> None:
+    if not out and not detach:
+        raise SettingsError("Where to? Give --out result.%04d.exr, or --detach and fetch later.")
+    if out and detach:
+        raise SettingsError("--detach leaves before there is a result: leave --out to void fetch.")
+
+
+def _tell_left(job: str, out: str | None) -> NoReturn:
+    from void_server.following import console
+
+    console.print(
+        f"\nLeft. The job stays on the server: void fetch {job} --out {out or 'result.%04d.exr'} "
+        f"brings it, void cancel {job} ends it."
+    )
+    raise typer.Exit(130)
 
 
 def _tell_end(status: JobStatus, out: str | None) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from void_wire.files import PART_SUFFIX
 from void_wire.messages import Role
 
 MADE_ROLES = (Role.RESULT, Role.PASS1, Role.OVERLAY)
@@ -27,3 +30,22 @@ class JobFolder:
     def frame(self, role: Role, frame: int) -> Path:
         """The file of one frame number."""
         return self.path / role.value / f"{frame}.{'png' if role is Role.OVERLAY else 'exr'}"
+
+    def take_over(self, other: JobFolder, role: Role, frame: int) -> None:
+        """Have a frame of ``other`` here too, as a second name of the file; as a copy where there are no such names.
+
+        Raises OSError, FileNotFoundError when ``other`` has it no more.
+        """
+        source, target = other.frame(role, frame), self.frame(role, frame)
+        part = target.with_name(target.name + PART_SUFFIX)
+        part.unlink(missing_ok=True)
+        try:
+            os.link(source, part)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copyfile(source, part)
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+        part.replace(target)
+        part.unlink(missing_ok=True)  # two names of one file: a replace leaves both

@@ -16,7 +16,15 @@ from pathlib import Path
 
 from void_server.job_folder import MADE_ROLES, JobFolder
 from void_wire import codec
-from void_wire.errors import IllegalTransition, ServerBusy, SettingsError, UnknownJob, VoidError, from_code
+from void_wire.errors import (
+    IllegalTransition,
+    MissingFrames,
+    ServerBusy,
+    SettingsError,
+    UnknownJob,
+    VoidError,
+    from_code,
+)
 from void_wire.files import PART_SUFFIX
 from void_wire.messages import JobSpec, JobStatus, Role, Stage, State, check_job_id
 
@@ -141,6 +149,40 @@ class JobStore:
         self._touch(spec.job)
         return self.status(spec.job)
 
+    def rerun(self, source: str, spec: JobSpec) -> JobStatus:
+        """Make the job of the frames that ``source`` holds, or find it; nothing is uploaded.
+
+        Where the disk knows no second names of a file the frames are copied, and the call takes as long.
+
+        Raises what `submit` raises, UnknownJob, MissingFrames.
+        """
+        with self._lock:
+            row = self._sql("SELECT state FROM jobs WHERE job=?", (spec.job,)).fetchone()
+            if row is not None and row[0] != State.RECEIVING.value:
+                return self.submit(spec)
+            wanted = [(role, frame) for role in spec.roles for frame in spec.frames.numbers()]
+            held = self._held(source, wanted)
+            self.submit(spec)
+            for role, frame in wanted:
+                try:
+                    self.folder(spec.job).take_over(self.folder(source), role, frame)
+                except FileNotFoundError:
+                    self.move(spec.job, State.CANCELLED)
+                    raise _gone(source, role, frame) from None
+                except OSError as error:
+                    raise _no_room(error.strerror) from None
+            self._sql("BEGIN")
+            try:
+                for key in wanted:
+                    self._sql("INSERT OR REPLACE INTO files VALUES (?,?,?,?)", (spec.job, *key, held[key]))
+                self._set_state(spec.job, State.QUEUED)
+                self._sql("COMMIT")
+            except VoidError:
+                self._db.rollback()
+                raise
+        self._touch(spec.job)
+        return self.status(spec.job)
+
     def spec(self, job: str) -> JobSpec:
         """What the job was asked to be. Raises UnknownJob."""
         check_job_id(job)
@@ -257,6 +299,23 @@ class JobStore:
 
     # --- inside, called with the lock held -------------------------------------------------------------
 
+    def _held(self, job: str, wanted: Sequence[tuple[Role, int]]) -> dict[tuple[Role, int], str]:
+        """The digests of ``wanted``. Raises UnknownJob, MissingFrames when one of them is not there."""
+        digests = self.digests(job)
+        held = {key: digests.get(key[0], {}).get(key[1], "") for key in wanted}
+        lacking = [key for key in wanted if not held[key]]
+        if lacking:
+            (role, frame), others = lacking[0], len(lacking) - 1
+            raise MissingFrames(
+                f"Job {job} never received frame {frame} of the {role.label}"
+                f"{f' and {others} more' if others else ''}: send the shot with "
+                f"void submit --job {job}, or as a new job."
+            )
+        for role, frame in wanted:
+            if not self.folder(job).frame(role, frame).is_file():
+                raise _gone(job, role, frame)
+        return held
+
     def _sql(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         try:
             return self._db.execute(query, values)
@@ -303,6 +362,12 @@ class JobStore:
         with self._lock:
             self._live_of(job).revision += 1
         self._changed(job)
+
+
+def _gone(job: str, role: Role, frame: int) -> MissingFrames:
+    return MissingFrames(
+        f"Frame {frame} of the {role.label} of job {job} is gone from the server: send the shot again with void submit."
+    )
 
 
 def _no_room(reason: str | None) -> ServerBusy:

@@ -87,17 +87,23 @@ def ensure(address: str, *, data_dir: Path, weights: Path | None) -> LocalServer
     return start(address, data_dir=data_dir, weights=weights, idle_exit_s=900)
 
 
+def announce(server: str, weights: Path | None = None) -> LocalServer | None:
+    """What `ensure` does with this user's own jobs, and a line that tells of it."""
+    started = ensure(server, data_dir=default_data_dir(), weights=weights)
+    if started is not None:
+        console.print(
+            f"No server was running: started one at {sockets.full_address(server)}; it leaves when idle."
+        )
+    return started
+
+
 def prepare_server(server: str, weights: Path | None, spec: JobSpec) -> None:
     """A server that can do this job, started here when none runs. Raises what is known before a frame is read."""
-    started = ensure(server, data_dir=default_data_dir(), weights=weights)
+    started = announce(server, weights)
     if started is None and weights is not None:
         raise SettingsError(
             f"--weights is for a server that is started here, and one runs at {server} already: leave --weights out, "
             "or stop that server."
-        )
-    if started is not None:
-        console.print(
-            f"No server was running: started one at {sockets.full_address(server)}; it leaves when idle."
         )
     with Client(server) as client:
         if missing := client.connect().engines.get(spec.engine):

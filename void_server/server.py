@@ -33,6 +33,7 @@ from void_wire import codec, messages, sockets
 from void_wire.errors import ProtocolError, ServerBusy, SettingsError, VoidError, from_code
 from void_wire.messages import (
     AskInventory,
+    AskSpec,
     Cancel,
     Hello,
     Inventory,
@@ -41,6 +42,8 @@ from void_wire.messages import (
     JobStatus,
     ListJobs,
     Refused,
+    Rerun,
+    Spec,
     State,
     Submit,
     Watch,
@@ -181,7 +184,13 @@ class Server:
         if isinstance(request, Hello):
             return self._welcome(request)
         if isinstance(request, Submit):
-            return self._submit(request.spec)
+            self._refuse_unready(request.spec)
+            return self._store.submit(request.spec)
+        if isinstance(request, Rerun):
+            self._refuse_unready(request.spec)
+            return self._store.rerun(request.job, request.spec)
+        if isinstance(request, AskSpec):
+            return Spec(self._store.spec(request.job))
         if isinstance(request, AskInventory):
             return Inventory(request.job, self._store.digests(request.job))
         if isinstance(request, Watch):
@@ -209,9 +218,8 @@ class Server:
             engines=missing_engine_parts(Path(self._config.weights)),
         )
 
-    def _submit(self, spec: JobSpec) -> JobStatus:
+    def _refuse_unready(self, spec: JobSpec) -> None:
         refuse_unready(spec, Path(self._config.weights), self._config.raft_weights)
-        return self._store.submit(spec)
 
     def _cancel(self, job: str) -> JobStatus:
         state = self._store.state(job)

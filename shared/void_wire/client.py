@@ -27,6 +27,7 @@ from void_wire.files import write_whole
 from void_wire.frame_link import FrameLink
 from void_wire.messages import (
     AskInventory,
+    AskSpec,
     Cancel,
     FetchFrame,
     FrameAck,
@@ -39,7 +40,9 @@ from void_wire.messages import (
     JobStatus,
     ListJobs,
     Refused,
+    Rerun,
     Role,
+    Spec,
     State,
     Submit,
     Watch,
@@ -123,10 +126,20 @@ class Client:
         Raises what the server refuses it for, before a frame is sent: EngineError when the engine is not
         ready, IllegalTransition when the id belongs to another job.
         """
-        missing = self.connect().engines.get(spec.engine, f"This server has no engine {spec.engine!r}.")
-        if missing:
-            raise from_code("engine", missing)
+        self._check_engine(spec.engine)
         return self._request(Submit(spec), JobStatus)
+
+    def rerun(self, job: str, spec: JobSpec) -> JobStatus:
+        """Make the job ``spec`` of the frames that the server holds of ``job``: nothing is uploaded.
+
+        Raises what `submit` raises, UnknownJob, and MissingFrames when the server does not hold them all.
+        """
+        self._check_engine(spec.engine)
+        return self._request(Rerun(job, spec), JobStatus)
+
+    def spec(self, job: str) -> JobSpec:
+        """What the job was asked to be. Raises UnknownJob."""
+        return self._request(AskSpec(job), Spec).spec
 
     def upload(self, spec: JobSpec, files: Files, sent: Sent = lambda done, total: None) -> None:
         """Send every file the server does not hold yet; returns when all are safe there.
@@ -257,6 +270,11 @@ class Client:
                 link.renew()
 
     # --- inside ------------------------------------------------------------------------------------------
+
+    def _check_engine(self, engine: str) -> None:
+        missing = self.connect().engines.get(engine, f"This server has no engine {engine!r}.")
+        if missing:
+            raise from_code("engine", missing)
 
     def _open(self, address: str) -> "zmq.Socket[bytes]":
         socket = self._context.socket(zmq.DEALER)

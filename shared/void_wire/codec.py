@@ -35,6 +35,8 @@ REQUESTS: Kinds = {
     for cls in (
         messages.Hello,
         messages.Submit,
+        messages.AskSpec,
+        messages.Rerun,
         messages.AskInventory,
         messages.Watch,
         messages.Cancel,
@@ -47,6 +49,7 @@ ANSWERS: Kinds = {
         messages.Welcome,
         messages.JobStatus,
         messages.JobList,
+        messages.Spec,
         messages.Inventory,
         messages.Refused,
     )

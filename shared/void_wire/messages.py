@@ -347,6 +347,23 @@ class Submit:
 
 
 @dataclass(frozen=True)
+class AskSpec:
+    """What was this job asked to be? Answered by Spec."""
+
+    kind: ClassVar[str] = "ask_spec"
+    job: str
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Make this job of the frames the server holds of ``job``, or find it made already; answered by JobStatus."""
+
+    kind: ClassVar[str] = "rerun"
+    job: str
+    spec: JobSpec
+
+
+@dataclass(frozen=True)
 class AskInventory:
     """Which frames of this job does the server hold? Answered by Inventory."""
 
@@ -427,6 +444,14 @@ class JobList:
 
     kind: ClassVar[str] = "job_list"
     jobs: List[JobStatus]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a job was asked to be."""
+
+    kind: ClassVar[str] = "spec"
+    spec: JobSpec
 
 
 @dataclass(frozen=True)

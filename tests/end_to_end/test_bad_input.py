@@ -37,7 +37,7 @@ from void_wire.errors import (
     UnsupportedImage,
     from_code,
 )
-from void_wire.messages import JobSpec, JobStatus, PictureSettings, Role, State
+from void_wire.messages import JobSpec, JobStatus, PictureSettings, Role, State, VoidSettings
 
 FRAMES = 6
 SIZE = (48, 64)
@@ -416,6 +416,21 @@ OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
         (*VOID, "--passes", "1", "--save-pass1", "p.%04d.exr"),
         r"--save-pass1 is for two passes",
     ),
+    "pass 1 of a preview": (
+        (*VOID, "--preview", "--save-pass1", "p.%04d.exr"),
+        r"with --passes 1 or --preview the result is pass 1",
+    ),
+    "preview of a draft": ((*DRAFT, "--preview"), r"Engine draft has no --preview: leave that out"),
+    "window seeds of words": (
+        (*VOID, "--window-seeds", "two"),
+        r"--window-seeds 'two' are not window:seed, with commas between several: 2:77,4:9",
+    ),
+    "window zero": ((*VOID, "--window-seeds", "0:7"), r"Window is 0; it goes from 1 to"),
+    "a layer that is none": (
+        (*DRAFT, "--layers", "fill,depth"),
+        r"Layers is 'depth'; choose one of fill, matte, quadmask, difference",
+    ),
+    "a layer twice": ((*DRAFT, "--layers", "fill,fill"), r"Layers fill, fill name one twice"),
     "a quadmask too": ((*DRAFT, "--quadmask", "q.%04d.exr"), r"No file matches q.%04d.exr: check the path"),
     "no such sample": (
         ("--sample", "nowhere"),
@@ -439,6 +454,54 @@ def test_sequences_that_make_no_shot(shot: ShotOnDisk, refused: Refused, tmp_pat
     folder = refused(*DRAFT, "--plate", shot.folder, "--remove", shot.pattern(Role.REMOVE), *out)
     assert re.match(r"\S*shot is a folder: name the files in it, for example \S*shot/plate.%04d.exr", folder)
     assert "There is no folder nowhere" in refused("--sample", "nowhere", *out)
+
+
+RERUNS: dict[str, tuple[tuple[str, ...], str]] = {
+    "of no job": (("nowhere-1",), r"The server has no job nowhere-1: see its jobs with: void jobs"),
+    "of a draft": (
+        ("draft-rerun-1", "--final"),
+        r"is of engine draft, which has no previews, seeds, windows",
+    ),
+    "of nothing": (
+        ("void-rerun-1",),
+        r"What is to change\? Give --final, --seed, --window with --seed, or --prompt",
+    ),
+    "of a window without a seed": (
+        ("void-rerun-1", "--window", "2"),
+        r"From which seed\? Give --seed beside --window 2",
+    ),
+    "final of no preview": (("void-rerun-1", "--final"), r"Job void-rerun-1 is no preview, it ran in full"),
+    "before the frames are there": (
+        ("void-rerun-1", "--seed", "7"),
+        r"Job void-rerun-1 never received frame 1001 of the plate and 17 more: send the shot",
+    ),
+    "to nowhere": (
+        ("void-rerun-1", "--seed", "7", "--out", "r.exr"),
+        r"r.exr has no place for the frame number",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RERUNS)
+def test_reruns_that_cannot_be(
+    name: str, shot: ShotOnDisk, server: local_server.LocalServer, say: Say
+) -> None:
+    arguments, expected = RERUNS[name]
+    with Client(server.address) as client:
+        for spec in (shot.spec("draft-rerun-1"), shot.spec("void-rerun-1", VoidSettings(window_frames=21))):
+            client.submit(spec)
+        before = {status.job for status in client.jobs()}
+        code, sentence = say("rerun", *arguments, *(() if "--out" in arguments else ("--detach",)))
+        assert code == 1
+        assert re.search(expected, sentence), sentence
+        assert {status.job for status in client.jobs()} == before
+
+
+def test_a_plate_that_has_a_layer_of_that_name(shot: ShotOnDisk, refused: Refused, tmp_path: Path) -> None:
+    pixels = np.full((*SIZE, 4), 0.5, np.float16)
+    write_frame(shot.path(Role.PLATE, 1002), 1002, pixels, ("R", "G", "B", "matte.A"))
+    sentence = refused(*DRAFT, "--layers", "matte", *sequences(shot), "--out", tmp_path / "r.%04d.exr")
+    assert re.search(r"Frame 1002 \(plate.1002.exr\) has a layer matte already", sentence)
 
 
 # --- before a frame is read ------------------------------------------------------------------------------------

@@ -18,12 +18,15 @@ from void_wire.messages import (
     JobSpec,
     JobStatus,
     PictureSettings,
+    Rerun,
     Role,
+    Spec,
     Stage,
     State,
     Submit,
     VoidSettings,
     Watch,
+    WindowSeed,
 )
 
 SPEC = JobSpec(
@@ -35,6 +38,11 @@ SPEC = JobSpec(
     prompt="A lime falls on the table.",
     picture=PictureSettings(colorspace="ACEScg", compression="zips"),
     void=VoidSettings(passes=1, seed=7),
+)
+REDONE = dataclasses.replace(
+    SPEC,
+    picture=PictureSettings(layers=("matte", "fill")),
+    void=VoidSettings(preview=True, window_seeds=(WindowSeed(2, 77), WindowSeed(1, 2**63 - 1))),
 )
 STATUS = JobStatus(
     job="lime-0001",
@@ -57,6 +65,8 @@ STATUS = JobStatus(
     ("message", "kinds"),
     [
         (Submit(SPEC), codec.REQUESTS),
+        (Rerun("lime-0001", REDONE), codec.REQUESTS),
+        (Spec(REDONE), codec.ANSWERS),
         (Watch("lime-0001", 5, 2.5), codec.REQUESTS),
         (STATUS, codec.ANSWERS),
         (Inventory("lime-0001", {Role.PLATE: {-5: "0" * 32, 1001: "f" * 32}}), codec.ANSWERS),
