@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from void_server.frames.color import ColorTransform, names
+from void_server.frames.color import BUILTIN_CONFIG, ColorTransform, config_label, names
 from void_server.frames.encoding import CEILING
 from void_wire.errors import SettingsError
 
@@ -225,3 +225,10 @@ colorspaces:
     config.write_text("nonsense: [")
     with pytest.raises(SettingsError, match=r"show.ocio cannot be read"):
         ColorTransform("scene_linear")
+
+
+def test_a_result_names_the_config_without_its_folder(monkeypatch):
+    monkeypatch.delenv("OCIO", raising=False)
+    assert config_label() == BUILTIN_CONFIG
+    monkeypatch.setenv("OCIO", "/shows/lime/ocio/lime_v3.ocio")
+    assert config_label() == "lime_v3.ocio"
