@@ -1,14 +1,15 @@
 """A result's record asks for the very same job again."""
 
 import dataclasses
+import inspect
 import json
 from pathlib import Path
 
 import pytest
 
-from void_server import options, sidecar
+from void_server import cli, options, sidecar
 from void_wire.errors import SettingsError
-from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings
+from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings, WindowSeed
 
 SPEC = JobSpec(
     job="lime-0001",
@@ -58,6 +59,21 @@ def test_options_come_back(tmp_path: Path) -> None:
     assert found["plate"] == str(Path("p.%04d.exr").absolute())
     assert (found["range_"], found["seed"], found["steps"]) == ("1001-1009x2", 7, "3,50")
     assert not {"raster", "compression", "layers", "window_seeds"} & set(found)
+
+
+def test_what_the_record_gives_as_options_makes_the_same_settings() -> None:
+    picture = PictureSettings(
+        colorspace="ACEScg",
+        layers=("fill", "matte"),
+        crop="full",
+        exposure="-1.5",
+        enlarge=True,
+        regrain=False,
+    )
+    void = VoidSettings(preview=True, window_seeds=(WindowSeed(2, 77), WindowSeed(1, 5)), pass2_guidance=3.5)
+    given = dict.fromkeys(inspect.signature(cli.submit).parameters)
+    given |= sidecar.options(dataclasses.replace(SPEC, picture=picture, void=void))
+    assert options.settings_of(given) == (picture, void)
 
 
 @pytest.mark.parametrize(
