@@ -109,6 +109,7 @@ def submit(
     range_: Annotated[
         str | None, typer.Option("--range", help="1001-1046; default: what the plate has.")
     ] = None,
+    handles: Annotated[int, typer.Option(help="Frames to do beyond either end of --range.")] = 0,
     prompt: Annotated[str | None, typer.Option(help="What the empty scene looks like.")] = None,
     engine: Annotated[
         str, typer.Option(help="void, or draft: no weights, no GPU, undoes no interactions.")
@@ -236,7 +237,7 @@ def submit(
         task = display.add_task("check", total=None, visible=False)
         submission = gather(
             sequences,
-            frames=frame_range(range_),
+            frames=frame_range(range_, handles),
             engine=engine,
             prompt=prompt if prompt is not None else sample_prompt,
             picture=picture,

@@ -94,9 +94,15 @@ def _named(options: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, An
     return {field: given[option] for field, option in options.items() if given[option] is not None}
 
 
-def frame_range(text: str | None) -> FrameRange | None:
-    """``1001-1046x2`` as a range. Raises SettingsError."""
+def frame_range(text: str | None, handles: int = 0) -> FrameRange | None:
+    """``1001-1046x2`` as a range, with ``handles`` frames more at either end. Raises SettingsError."""
+    if handles < 0:
+        raise SettingsError(f"--handles is {handles}: give the frames to add at either end, 0 or more.")
     if text is None:
+        if handles:
+            raise SettingsError(
+                "--handles goes around a range and none is given: add --range, or leave both out for all of the plate."
+            )
         return None
     match = re.fullmatch(r"(-?\d{1,9})(?:-(-?\d{1,9})(?:x(\d{1,9}))?)?", text.strip())
     if not match:
@@ -104,7 +110,9 @@ def frame_range(text: str | None) -> FrameRange | None:
             f"--range {text!r} is no range: write 1001-1046, or 1001-1046x2 for every second frame."
         )
     first, last, step = match.groups()
-    return FrameRange(int(first), int(last if last is not None else first), int(step or 1))
+    every = int(step or 1)
+    more = handles * every
+    return FrameRange(int(first) - more, int(last if last is not None else first) + more, every)
 
 
 def pair(name: str, text: str | None, kind: type[int] | type[float]) -> dict[str, Any]:
