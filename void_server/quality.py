@@ -1,9 +1,8 @@
-"""How close a filled frame is to the truth, what one gets without any of this, and honest signs.
+"""How close a filled frame is to the truth, and what one gets without any of this.
 
-The signs (`sharpness_ratio`, `seam_score`, `ring_drift`, `flicker`) need no truth: each compares the hole with the
-plate around it, or, where the truth is known, with the truth. Pictures are scene-linear float32 (H, W, 3), clipped
-to 0..1 and judged by their luma: gradients sRGB encoded, levels in proportion. A sign is NaN where there is nothing
-to compare.
+For scenes whose truth is known; what needs none is in `signs.py`. Pictures are scene-linear float32 (H, W, 3), clipped
+to 0..1 and judged by their luma: gradients sRGB encoded, levels in proportion. A measure is NaN where there is
+nothing to compare.
 """
 
 from __future__ import annotations
@@ -18,12 +17,9 @@ Pixels = NDArray[np.float32]
 Places = NDArray[np.bool_]
 
 INPAINT_RADIUS_PX = 5.0
-RING_PX = 24  # the plate around a hole that stands for what the hole should look like
 DARK = 0.01  # light below which a step is not seen in proportion any more
 BAND_PX = 12  # on both sides of an edge
 PATCH_PX = 16  # half the side of the squares in which a seam is looked for
-STEADY = 0.001  # a jump of the level that nobody sees
-COARSE_PX = 8  # flicker is looked for in means of squares of this side: grain and small motion do not count
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709-6
 
 
@@ -54,14 +50,8 @@ def decibels(error: tuple[float, float]) -> float:
     return math.inf if total == 0.0 else 10.0 * math.log10(weight / total)
 
 
-def sharpness_ratio(result: Pixels, matte: Pixels, truth: Pixels | None = None) -> float:
-    """Gradient energy in the hole over that of the truth there; without a truth, over that of the ring around it.
-
-    Below 1 the fill is softer than it should be. The hole is where ``matte`` is 1, the ring where it is 0 and at
-    most ``RING_PX`` from the matte.
-    """
-    if truth is None:
-        return _ratio(gradient_energy(result, matte == 1), gradient_energy(result, _ring(matte)))
+def sharpness_ratio(result: Pixels, matte: Pixels, truth: Pixels) -> float:
+    """Gradient energy where ``matte`` is 1 over that of the truth there: below 1 the fill is softer."""
     return _ratio(gradient_energy(result, matte == 1), gradient_energy(truth, matte == 1))
 
 
@@ -73,32 +63,13 @@ def gradient_energy(picture: Pixels, where: Places) -> float:
     return float((down[inside] ** 2 + along[inside] ** 2).mean()) if inside.any() else math.nan
 
 
-def seam_score(result: Pixels, matte: Pixels, truth: Pixels | None = None) -> float:
-    """How much of a step the matte's edge adds to the steps the picture has there by itself; 1 is no seam.
+def seam_score(result: Pixels, matte: Pixels, truth: Pixels) -> float:
+    """How much of a step the matte's edge adds to the steps the truth has there by itself; 1 is no seam.
 
-    With a truth: the root of the sum of its own step's square and of the step in what differs, over its own. Without
-    one: the result's step over that across the same contour moved outwards, where it is the plate; that sees a
-    step of 3 % on smooth backgrounds and not on brick, where `ring_drift` does.
+    The root of the sum of the truth's own step's square and of the step in what differs, over its own.
     """
-    if truth is not None:
-        own = seam_step(_log_luma(truth), matte)
-        return _ratio(math.hypot(own, seam_step(_log_luma(result) - _log_luma(truth), matte)), own)
-    away = cv2.dilate(matte, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * PATCH_PX + 1,) * 2))
-    return _ratio(
-        seam_step(_log_luma(result), matte),
-        seam_step(_log_luma(result), np.asarray(away, dtype=np.float32)),
-    )
-
-
-def ring_drift(fill: Pixels, plate: Pixels, matte: Pixels) -> float:
-    """How far the fill's level is off beside the matte, where the plate is known: 0.03 is 3 %.
-
-    The median over the ring of what differs in proportion, between means of coarse squares. Needs a fill that was
-    made beyond the matte, as a model's is; the draft engine's is the plate there.
-    """
-    ring = _coarse(_ring(matte).astype(np.float32)) == 1
-    off = _coarse(_log_luma(fill) - _log_luma(plate))[ring]
-    return abs(float(np.median(off))) if off.size else math.nan
+    own = seam_step(_log_luma(truth), matte)
+    return _ratio(math.hypot(own, seam_step(_log_luma(result) - _log_luma(truth), matte)), own)
 
 
 def seam_step(level: Pixels, matte: Pixels) -> float:
@@ -127,23 +98,6 @@ def seam_step(level: Pixels, matte: Pixels) -> float:
         return math.nan
     weights = 1 / (np.array(doubts) + 1e-8)
     return float(np.sqrt((weights * np.square(steps)).sum() / weights.sum()))
-
-
-def flicker(frames: tuple[Pixels, Pixels, Pixels], mattes: tuple[Pixels, Pixels, Pixels]) -> float:
-    """How much more the level jumps in the hole than around it, over three neighbouring frames; about 1 is none.
-
-    The second difference in time of the level, in proportion, as the median over coarse squares where all three
-    mattes are 1, over that of those where all three are 0 and one is near. A jump below ``STEADY`` counts as that.
-    """
-    before, now, after = (_coarse(_log_luma(frame)) for frame in frames)
-    jump = before - 2 * now + after
-    anywhere = np.asarray(np.max(mattes, axis=0), dtype=np.float32)
-    inside = _coarse(np.asarray(np.min(mattes, axis=0), dtype=np.float32)) == 1
-    around = _coarse(_ring(anywhere).astype(np.float32)) == 1
-    if not (inside.any() and around.any()):
-        return math.nan
-    within, beside = (max(abs(float(np.median(jump[where]))), STEADY) for where in (inside, around))
-    return within / beside
 
 
 def inpaint_baseline(plate: Pixels, hole: Pixels) -> Pixels:
@@ -185,12 +139,6 @@ def _log_luma(picture: Pixels) -> Pixels:
     return np.asarray(np.log(np.clip(picture, 0.0, 1.0) @ _LUMA + DARK), dtype=np.float32)
 
 
-def _ring(matte: Pixels) -> Places:
-    """Where ``matte`` is 0 and at most ``RING_PX`` from it."""
-    near = cv2.dilate(matte, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RING_PX + 1,) * 2))
-    return np.asarray((near > 0) & (matte == 0))
-
-
 def _step(level: Pixels, within: Places, without: Places) -> tuple[float, float]:
     """The step between both of the square that fits best beside a plane, and its variance."""
     both = within | without
@@ -200,12 +148,6 @@ def _step(level: Pixels, within: Places, without: Places) -> tuple[float, float]
     shares = inverse @ columns.T @ level[both]
     left = level[both] - columns @ shares
     return float(shares[3]), float(inverse[3, 3] * np.square(left).mean())
-
-
-def _coarse(plane: Pixels) -> Pixels:
-    height, width = (side // COARSE_PX * COARSE_PX for side in plane.shape)
-    squares = plane[:height, :width].reshape(height // COARSE_PX, COARSE_PX, width // COARSE_PX, COARSE_PX)
-    return np.asarray(squares.mean(axis=(1, 3)), dtype=np.float32)
 
 
 def _ratio(one: float, other: float) -> float:

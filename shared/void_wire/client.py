@@ -27,6 +27,7 @@ from void_wire.files import write_whole
 from void_wire.frame_link import FrameLink
 from void_wire.messages import (
     AskInventory,
+    AskSigns,
     AskSpec,
     Cancel,
     FetchFrame,
@@ -42,6 +43,8 @@ from void_wire.messages import (
     Refused,
     Rerun,
     Role,
+    Signs,
+    SignTable,
     Spec,
     State,
     Submit,
@@ -210,6 +213,10 @@ class Client:
     def jobs(self) -> List[JobStatus]:
         """Every job, newest first."""
         return self._request(ListJobs(), JobList).jobs
+
+    def signs(self, job: str) -> Dict[int, Signs]:
+        """What is known of the quality of each frame of the result: frame number -> signs."""
+        return self._request(AskSigns(job), SignTable).frames
 
     def fetch(
         self, job: str, role: Role, frames: Iterable[int], target: Callable[[int], Path]

@@ -38,6 +38,7 @@ REQUESTS: Kinds = {
         messages.AskSpec,
         messages.Rerun,
         messages.AskInventory,
+        messages.AskSigns,
         messages.Watch,
         messages.Cancel,
         messages.ListJobs,
@@ -51,6 +52,7 @@ ANSWERS: Kinds = {
         messages.JobList,
         messages.Spec,
         messages.Inventory,
+        messages.SignTable,
         messages.Refused,
     )
 }

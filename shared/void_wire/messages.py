@@ -326,6 +326,30 @@ class JobSpec:
         return len(self.frames) * len(self.roles)
 
 
+@dataclass(frozen=True)
+class Signs:
+    """What one made frame shows of its own faults; None where it cannot be told.
+
+    The measures are in void_server/signs.py, what they mean to an artist stands in PROTOCOL.md.
+    """
+
+    residual: Optional[float] = None  # share of the removed object's structure that is still there
+    seam: Optional[float] = None  # step of level or colour along the matte's edge; 0.03 is 3 %
+    flicker: Optional[float] = (
+        None  # jumps of the level inside the matte over those beside it; about 1 is none
+    )
+    drift: Optional[float] = None  # how far the engine's kept pixels are off before compositing; 0.03 is 3 %
+    borrowed: Optional[float] = None  # share of the merged pixels that are other frames' own
+    generated: Optional[float] = None  # share that was made up, or averaged from several frames
+    enlarged: Optional[float] = None  # share that was made up smaller than it is shown
+
+    def __post_init__(self) -> None:
+        for name in ("residual", "seam", "flicker", "drift"):
+            _told(name, getattr(self, name), 1e6)
+        for name in ("borrowed", "generated", "enlarged"):
+            _told(name, getattr(self, name), 1.0)
+
+
 # --- requests of a client, on the control socket -------------------------------------------------------
 
 
@@ -368,6 +392,14 @@ class AskInventory:
     """Which frames of this job does the server hold? Answered by Inventory."""
 
     kind: ClassVar[str] = "ask_inventory"
+    job: str
+
+
+@dataclass(frozen=True)
+class AskSigns:
+    """What is known of the quality of each made frame? Answered by SignTable."""
+
+    kind: ClassVar[str] = "ask_signs"
     job: str
 
 
@@ -464,6 +496,15 @@ class Inventory:
 
 
 @dataclass(frozen=True)
+class SignTable:
+    """The signs of each frame of the result that was judged so far: a frame's come after the frame itself."""
+
+    kind: ClassVar[str] = "sign_table"
+    job: str
+    frames: Dict[int, Signs]
+
+
+@dataclass(frozen=True)
 class Refused:
     """The request failed; ``code`` names a class of void_wire.errors."""
 
@@ -539,6 +580,11 @@ def _one_of(name: str, value: str, choices: Tuple[str, ...]) -> None:
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise SettingsError(f"{_words(name)} is {value}; it goes from {low} to {high}.")
+
+
+def _told(name: str, value: Optional[float], high: float) -> None:
+    if value is not None:
+        _within(name, value, 0.0, high)
 
 
 def _words(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Honest signs: a planted fault must rank above the truth in at least 95 % of frames."""
+"""Measures against a known truth: a planted fault must rank above it in at least 95 % of frames."""
 
 import functools
 import math
@@ -10,9 +10,7 @@ import pytest
 from void_server.frames.matte import composite_matte
 from void_server.quality import (
     decode_srgb,
-    flicker,
     gradient_energy,
-    ring_drift,
     seam_score,
     sharpness_ratio,
 )
@@ -30,10 +28,10 @@ RANKED = 0.95
 
 @functools.cache
 def shot(name):
-    """Plate, truth and composite matte of every frame that is looked at, and of its neighbours."""
+    """Plate, truth and composite matte of every frame that is looked at."""
     scene = Scene(360, 640, 24, **SCENES[name])
     frames = {}
-    for index in sorted({i + step for i in INDICES for step in (-1, 0, 1)}):
+    for index in INDICES:
         matte = composite_matte(scene.remove(index), scene.affected(index), 4, 3)
         frames[index] = scene.plate(index), scene.truth(index), matte
     return frames
@@ -43,21 +41,18 @@ def merged(fill, plate, matte):
     return (plate * (1 - matte[..., None]) + fill * matte[..., None]).astype(np.float32)
 
 
-def ranked(worse, scenes=tuple(range(12))):
+def ranked(worse):
     """Share of frames in which ``worse(frames, index)`` is true."""
-    return np.mean([worse(shot(name), index) for name in scenes for index in INDICES])
+    return np.mean([worse(shot(name), index) for name in range(len(SCENES)) for index in INDICES])
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["with truth", "without"])
-def test_a_blurred_fill_is_softer_than_the_truth(known):
+def test_a_blurred_fill_is_softer_than_the_truth():
     def worse(frames, index):
         plate, truth, matte = frames[index]
         blurred = merged(cv2.GaussianBlur(truth, (0, 0), 1.5), plate, matte)
-        reference = truth if known else None
-        good = sharpness_ratio(merged(truth, plate, matte), matte, reference)
-        if known:
-            assert good == pytest.approx(1.0, abs=1e-4)
-        return sharpness_ratio(blurred, matte, reference) < 0.9 * good
+        good = sharpness_ratio(merged(truth, plate, matte), matte, truth)
+        assert good == pytest.approx(1.0, abs=1e-4)
+        return sharpness_ratio(blurred, matte, truth) < 0.9 * good
 
     assert ranked(worse) >= RANKED
 
@@ -73,56 +68,12 @@ def test_a_level_that_is_off_by_three_percent_is_a_seam_against_the_truth(gain):
     assert ranked(worse) >= RANKED
 
 
-@pytest.mark.parametrize("gain", [1.03, 0.97])
-def test_without_a_truth_a_seam_shows_on_smooth_backgrounds(gain):
-    def worse(frames, index):
-        plate, truth, matte = frames[index]
-        off = merged(truth * np.float32(gain), plate, matte)
-        return seam_score(off, matte) > seam_score(merged(truth, plate, matte), matte)
-
-    smooth = [i for i, fields in enumerate(SCENES) if fields["background"] == "smooth"]
-    assert ranked(worse, smooth) >= RANKED
-
-
-@pytest.mark.parametrize("gain", [1.03, 0.97])
-def test_a_level_that_is_off_drifts_on_every_background(gain):
-    def worse(frames, index):
-        plate, truth, matte = frames[index]
-        drift = ring_drift(truth * np.float32(gain), plate, matte)
-        assert drift == pytest.approx(0.03, abs=0.006)
-        return drift > ring_drift(truth, plate, matte)
-
-    assert ranked(worse) >= RANKED
-
-
-def test_a_level_that_jumps_flickers():
-    def worse(frames, index):
-        three = [frames[index + step] for step in (-1, 0, 1)]
-        mattes = tuple(matte for _, _, matte in three)
-        steady = flicker(tuple(merged(truth, plate, matte) for plate, truth, matte in three), mattes)
-        jumping = tuple(
-            merged(truth * np.float32(1 + gain), plate, matte)
-            for (plate, truth, matte), gain in zip(three, (0.01, -0.01, 0.01), strict=True)
-        )
-        return flicker(jumping, mattes) > steady
-
-    assert ranked(worse) >= RANKED
-
-
-def test_a_change_of_exposure_of_the_whole_picture_is_no_flicker():
-    scene = Scene(180, 320, 24, background="smooth", exposure_stops=1.0)
-    mattes = tuple(composite_matte(scene.remove(i), scene.affected(i), 4, 3) for i in (3, 4, 5))
-    assert flicker(tuple(scene.truth(i) for i in (3, 4, 5)), mattes) < 2.0
-
-
-def test_signs_are_no_number_where_there_is_nothing_to_compare():
+def test_a_measure_is_no_number_where_there_is_nothing_to_compare():
     picture = np.random.default_rng(0).random((40, 60, 3), dtype=np.float32)
     nothing, everything = np.zeros((40, 60), np.float32), np.ones((40, 60), np.float32)
     for matte in (nothing, everything):
-        assert math.isnan(sharpness_ratio(picture, matte))
-        assert math.isnan(seam_score(picture, matte))
-        assert math.isnan(ring_drift(picture, picture, matte))
-        assert math.isnan(flicker((picture,) * 3, (matte,) * 3))
+        assert math.isnan(seam_score(picture, matte, picture))
+    assert math.isnan(sharpness_ratio(picture, nothing, picture))
 
 
 def test_gradient_energy_of_a_known_ramp():

@@ -11,12 +11,21 @@ import zmq
 from void_server.frames import layers
 from void_server.jobs import TRANSITIONS
 from void_wire import client, codec, errors, messages, sockets
-from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Stage, VoidSettings, WindowSeed
+from void_wire.messages import (
+    FrameRange,
+    JobSpec,
+    PictureSettings,
+    Role,
+    Signs,
+    Stage,
+    VoidSettings,
+    WindowSeed,
+)
 
 TEXT = (Path(__file__).parents[2] / "shared" / "PROTOCOL.md").read_text(encoding="utf-8")
 KINDS = {**codec.REQUESTS, **codec.ANSWERS, **codec.DATA}
 FORMS = {f"`{kind}`": cls for kind, cls in KINDS.items()} | {
-    cls.__name__: cls for cls in (JobSpec, FrameRange, PictureSettings, VoidSettings, WindowSeed)
+    cls.__name__: cls for cls in (JobSpec, FrameRange, PictureSettings, VoidSettings, WindowSeed, Signs)
 }
 
 
