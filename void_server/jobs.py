@@ -26,7 +26,7 @@ from void_wire.errors import (
     from_code,
 )
 from void_wire.files import PART_SUFFIX
-from void_wire.messages import JobSpec, JobStatus, Role, Stage, State, check_job_id
+from void_wire.messages import JobSpec, JobStatus, Role, Signs, Stage, State, check_job_id
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.RECEIVING: frozenset({State.QUEUED, State.CANCELLED}),
@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE TABLE IF NOT EXISTS files (
     job TEXT NOT NULL, role TEXT NOT NULL, frame INTEGER NOT NULL, digest TEXT NOT NULL,
     PRIMARY KEY (job, role, frame)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS signs (
+    job TEXT NOT NULL, frame INTEGER NOT NULL, signs TEXT NOT NULL, PRIMARY KEY (job, frame)
 ) WITHOUT ROWID;
 """
 
@@ -236,6 +239,20 @@ class JobStore:
         for role, frame, digest in rows:
             found.setdefault(Role(role), {})[frame] = digest
         return found
+
+    def add_signs(self, job: str, frame: int, signs: Signs) -> None:
+        """A frame of the result was judged; a frame made again is judged again. Raises UnknownJob."""
+        self.spec(job)
+        with self._lock:
+            text = json.dumps(codec.to_map(signs))
+            self._sql("INSERT OR REPLACE INTO signs VALUES (?,?,?)", (job, frame, text))
+
+    def signs(self, job: str) -> dict[int, Signs]:
+        """Every frame that was judged, in order. Raises UnknownJob."""
+        self.spec(job)
+        with self._lock:
+            rows = self._sql("SELECT frame, signs FROM signs WHERE job=? ORDER BY frame", (job,)).fetchall()
+        return {frame: codec.from_map(json.loads(text), Signs) for frame, text in rows}
 
     def move(
         self, job: str, state: State, *, error: VoidError | None = None, record: dict[str, str] | None = None

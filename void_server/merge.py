@@ -146,6 +146,7 @@ class Merge:
                 self._seed,
                 box.of(share, display),
                 self._seen(segment, index, box),
+                enlarged=segment.fit.detail < 1,
             )
             yield Role.RESULT, index
 
@@ -160,6 +161,7 @@ class Merge:
             self._lacking[role, segment],
             self._seed,
             quadmask=self._seen(segment, index, box),
+            enlarged=segment.fit.detail < 1,
         )
         return role, index
 

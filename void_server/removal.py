@@ -30,20 +30,21 @@ from void_server.frames.color import ColorTransform, config_label
 from void_server.frames.crop import choose_fit
 from void_server.frames.exr import limit_decoder
 from void_server.frames.geometry import Floats
-from void_server.frames.matte import Classes, compose_quadmask
+from void_server.frames.matte import KEEP, Classes, compose_quadmask
 from void_server.frames.overlay import overlay, write_png
 from void_server.frames.rate import frames_per_answer
 from void_server.frames.segments import Take, plan_takes
 from void_server.frames.shot_checks import ShotReport, check_shot
 from void_server.job_folder import JobFolder
-from void_server.merge import Answer, Merge, Written, complete
+from void_server.merge import Answer, Merge, Parts, Written, complete
 from void_server.metadata import metadata
 from void_server.model_input import ModelInput, model_inputs
 from void_server.progress import Progress, share_of
 from void_server.record import Record
 from void_server.shot import Shot, TakeSource, as_it_is
+from void_server.signs import summary
 from void_server.window_plan import WindowPlan
-from void_wire.messages import JobSpec, Role, Stage, VoidSettings
+from void_wire.messages import JobSpec, Role, Signs, Stage, VoidSettings
 
 if TYPE_CHECKING:
     from void_server.engine.void import Decoded
@@ -54,6 +55,13 @@ class Made(Protocol):
 
     def __call__(self, role: Role, frame: int, path: Path) -> None:
         """Announce the frame."""
+
+
+class Told(Protocol):
+    """Called with the signs of a frame of the result, after `Made` and some frames later. May raise Cancelled."""
+
+    def __call__(self, frame: int, signs: Signs) -> None:
+        """Tell how the frame was judged."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,14 @@ class Removal:
         self._model = model
         limit_decoder()
 
-    def remove(self, spec: JobSpec, folder: JobFolder, progress: Progress, made: Made) -> dict[str, str]:
+    def remove(
+        self,
+        spec: JobSpec,
+        folder: JobFolder,
+        progress: Progress,
+        made: Made,
+        judged: Told = lambda frame, signs: None,
+    ) -> dict[str, str]:
         """Write the job's frames into ``folder``; returns what made them.
 
         Raises ShotError, SettingsError, EngineError; lets Cancelled through, between steps.
@@ -106,7 +121,14 @@ class Removal:
             lambda done, of: progress(Stage.DECODE, done, 2 * of),
             lambda small: cuts.see_plate(small.plate, small.marked),
         )
-        shot = Shot(spec, folder)
+        shot = Shot(spec, folder, color.light)
+        signs: dict[int, Signs] = {}
+
+        def judge() -> None:
+            for index, found in shot.meter.told():
+                signs[shot.frames[index]] = found
+                judged(shot.frames[index], found)
+
         record = Record({"void version": __version__, "colour": f"{picture.colorspace} of {config_label()}"})
         # 2
         takes = _takes(shot, seen, cuts.found)
@@ -123,8 +145,11 @@ class Removal:
                     frames = self._by_void(shot, color, take, plan, record, told, made)
             for role, index in frames:
                 made(role, shot.frames[index], folder.frame(role, shot.frames[index]))
+                judge()
                 progress(Stage.ENCODE, index + 1, len(shot.frames))
-        return {**record.summary(), "seconds": f"{time.monotonic() - began:.1f}"}
+            shot.meter.end()
+            judge()
+        return {**record.summary(), **summary(signs), "seconds": f"{time.monotonic() - began:.1f}"}
 
     def _by_void(
         self,
@@ -149,6 +174,8 @@ class Removal:
             # 4
             answers = self._answers(inputs, shot, plan, Path(folder), record, progress)
             for role, index, parts in complete(take, answers):
+                if role is Role.RESULT:
+                    shot.meter.kept(index, *_kept(inputs, index, parts, color))
                 if detailed and role is Role.RESULT:
                     merge.keep(index, parts)  # the other frames are needed first
                 else:
@@ -207,6 +234,17 @@ class Removal:
         return self._model
 
 
+def _kept(
+    inputs: Sequence[ModelInput], index: int, parts: Parts, color: ColorTransform
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Light of what the model saw of a frame and of its answer, in the last segment that has it, and what it keeps."""
+    segment, answer = parts[-1]
+    seen = next(one for one in inputs if one.segment == segment)
+    position = index - segment.first
+    kept = np.asarray(seen.quadmasks[position] == KEEP)
+    return color.unfold(np.asarray(seen.plates[position])), color.unfold(answer), kept
+
+
 def _by_draft(
     shot: Shot, color: ColorTransform, take: Take, record: Record, progress: Progress, made: Made
 ) -> Iterator[Written]:
@@ -217,11 +255,13 @@ def _by_draft(
     # 5
     engine = DraftEngine()
     record.whole.update(engine.record)
-    for position, fill in engine.fill(TakeSource(shot, take.first, take.stop), progress):
+    for position, fill, invented in engine.fill(TakeSource(shot, take.first, take.stop), progress):
         index = take.first + position
         says = metadata(shot.spec, Role.RESULT, record.whole)
         seen = _drawn(shot, index) if "quadmask" in shot.spec.picture.layers else None
-        shot.write(Role.RESULT, index, fill, shot.display, as_it_is, says, quadmask=seen)  # 7
+        shot.write(
+            Role.RESULT, index, fill, shot.display, as_it_is, says, generated=invented, quadmask=seen
+        )  # 7
         yield Role.RESULT, index
 
 

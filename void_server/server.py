@@ -28,11 +28,12 @@ from void_server.engines import missing_engine_parts, refuse_unready
 from void_server.frame_channel import FrameChannel
 from void_server.jobs import JobStore
 from void_server.worker import Worker
-from void_server.worker_events import Configure, Failed, Finished, FrameMade, Progressed, Stopped
+from void_server.worker_events import Configure, Failed, Finished, FrameJudged, FrameMade, Progressed, Stopped
 from void_wire import codec, messages, sockets
 from void_wire.errors import ProtocolError, ServerBusy, SettingsError, VoidError, from_code
 from void_wire.messages import (
     AskInventory,
+    AskSigns,
     AskSpec,
     Cancel,
     Hello,
@@ -43,6 +44,7 @@ from void_wire.messages import (
     ListJobs,
     Refused,
     Rerun,
+    SignTable,
     Spec,
     State,
     Submit,
@@ -193,6 +195,8 @@ class Server:
             return Spec(self._store.spec(request.job))
         if isinstance(request, AskInventory):
             return Inventory(request.job, self._store.digests(request.job))
+        if isinstance(request, AskSigns):
+            return SignTable(request.job, self._store.signs(request.job))
         if isinstance(request, Watch):
             self._store.spec(request.job)
             self._watchers[peer] = _Watcher(number, request, time.monotonic() + request.within_s)
@@ -283,6 +287,8 @@ class Server:
             self._store.progress(job, event.stage, event.step, event.steps)
         elif isinstance(event, FrameMade):
             self._store.add_frame(job, event.role, event.frame, event.digest)
+        elif isinstance(event, FrameJudged):
+            self._store.add_signs(job, event.frame, event.signs)
         elif isinstance(event, Finished):
             self._end(lambda: self._store.move(job, State.DONE, record=event.record))
             log.info("job %s done", job)

@@ -15,7 +15,13 @@ from void_server.frames.layers import make_layers
 from void_server.frames.matte import KEEP, Classes, composite_matte, within_box
 from void_server.frames.matte_files import Mattes, read_mattes
 from void_server.job_folder import JobFolder
+from void_server.signs import Judged, SignMeter
 from void_wire.messages import JobSpec, Role
+
+
+def as_it_is(colours: Floats) -> Floats:
+    """The decoding of a fill that has the plate's own values."""
+    return colours
 
 
 class Shot:
@@ -24,15 +30,19 @@ class Shot:
     Args:
         spec: what was asked.
         folder: where the received frames lie.
+        light: takes the plate's values to scene-linear light, for ``meter``: it judges each result that is written.
     """
 
-    def __init__(self, spec: JobSpec, folder: JobFolder) -> None:
+    def __init__(
+        self, spec: JobSpec, folder: JobFolder, light: Callable[[Floats], Floats] = as_it_is
+    ) -> None:
         self.spec = spec
         self.folder = folder
         self.frames = spec.frames.numbers()
         self.first: Layout = read_header(folder.frame(Role.PLATE, self.frames[0]), self.frames[0])
         self.display: Box = self.first.display
         self.pixel_aspect: float = self.first.pixel_aspect
+        self.meter = SignMeter(self.display.height, light)
 
     def range_text(self, first: int, stop: int) -> str:
         """The frames of indices ``first``..``stop`` (exclusive) in a sentence: ``1001-1046``."""
@@ -55,7 +65,10 @@ class Shot:
 
     def matte(self, index: int) -> Floats:
         """The composite matte: exactly 0 where the result must be the plate."""
-        mattes, picture = self.mattes(index), self.spec.picture
+        return self._composite_matte(self.mattes(index))
+
+    def _composite_matte(self, mattes: Mattes) -> Floats:
+        picture = self.spec.picture
         return composite_matte(mattes.remove, mattes.affected, picture.grow_px, picture.feather_px)
 
     def write(
@@ -70,6 +83,7 @@ class Shot:
         seed: int = 0,
         generated: Floats | None = None,
         quadmask: Classes | None = None,
+        enlarged: bool = False,
     ) -> None:
         """Write the plate with ``fill`` inside the composite matte.
 
@@ -84,12 +98,13 @@ class Shot:
             seed: of the job, for the grain.
             generated: (h, w) over ``box``, 0..1: the share of each pixel that has no grain; None: all of it.
             quadmask: (h, w) over ``box``, what the engine saw; needed where a layer shows it.
+            enlarged: what was generated was made smaller than it is shown.
 
         Raises SettingsError, ServerBusy.
         """
-        plate, frame = self.plate(index), self.frames[index]
+        plate, frame, mattes = self.plate(index), self.frames[index], self.mattes(index)
         data = plate.layout.data
-        matte = within_box(self.matte(index), box, self.display, self.spec.picture.feather_px)
+        matte = within_box(self._composite_matte(mattes), box, self.display, self.spec.picture.feather_px)
         rgb = np.zeros((data.height, data.width, 3), np.float32)
         changed = np.zeros((data.height, data.width), bool)
         merged = bounds(matte > 0, self.display)
@@ -102,6 +117,19 @@ class Shot:
             merged_rgb, near.of(changed, data)[:] = composite(below, decoded, share)
             grainless = share if generated is None else share * take(generated, near, box)
             near.of(rgb, data)[:] = regrain(merged_rgb, grainless, grain, seed, frame)
+            if role is Role.RESULT:
+                part = self.meter.around(near, self.display).within(data) or near
+                around = replace(plate, pixels=plate.pixels[part.rows_and_columns(data)]).rgb
+                judged = Judged(
+                    part,
+                    plate=around,
+                    result=np.where(part.of(changed, data)[..., None], part.of(rgb, data), around),
+                    remove=part.of(mattes.remove, self.display),
+                    matte=part.of(matte, self.display),
+                    generated=None if generated is None else take(generated, part, box),
+                    enlarged=enlarged,
+                )
+                self.meter.see(index, judged)
         channels: dict[str, Floats] = {}
         if names := self.spec.picture.layers:
             over = take(matte, data, self.display, outside=0)
@@ -150,8 +178,3 @@ class TakeSource:
     def hole(self, position: int) -> Floats:
         """float32 (H, W): the composite matte."""
         return self._shot.matte(self._first + position)
-
-
-def as_it_is(colours: Floats) -> Floats:
-    """The decoding of a fill that has the plate's own values."""
-    return colours

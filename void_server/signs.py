@@ -8,7 +8,8 @@ difference of 0.03 is 3 % of light or colour. `SignMeter` takes the frames in or
   a ghost of a quarter has a quarter of its gradients; a background that is new has nothing to do with them.
 - `seam`: the step that goes along with the composite matte's own fall-off (the weighted median of the level's gradient
   along the matte's over the matte's), so that texture, which crosses the edge anywhere and both ways, counts
-  little. A step that is up on one half of the edge and down on the other cancels out.
+  little. The lesser of two, with and without the slopes of light that the picture has by itself. A step that is up on
+  one half of the edge and down on the other cancels out.
 - `flicker`: the second difference in time of the level in the hole, over that of the plate beside it.
 - `drift`: what the engine made of the pixels it was to keep, against the plate.
 
@@ -19,7 +20,7 @@ is known.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
@@ -36,6 +37,7 @@ Places = NDArray[np.bool_]
 WORKING_LINES = 540
 MARGIN_PX = 24  # of the working picture, around the matte: the plate that the hole is compared with
 SMOOTH_PX = 2.0  # deviation of the Gaussian that gradients are taken after: grain is no structure
+WIDE_PX = 8.0  # deviation of the Gaussian that takes slopes of light away
 COARSE_PX = 8  # levels in time are compared as means of squares of this side
 DARK = 0.01  # light below which a step is not seen in proportion any more
 FAINT = (
@@ -46,7 +48,7 @@ EDGE = 0.02  # a pixel is on the matte's edge where the smoothed matte falls by 
 ENOUGH_PX, ENOUGH_SQUARES = 64, 4
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709-6
 
-WORTH_A_LOOK = {"residual": 0.1, "seam": 0.025, "flicker": 3.0, "drift": 0.02}
+WORTH_A_LOOK = {"residual": 0.1, "seam": 0.03, "flicker": 3.0, "drift": 0.02}
 """A frame whose sign is above this is named. Of the scenes' true frames at most one in twenty is."""
 
 
@@ -77,16 +79,22 @@ def seam(result: Floats, matte: Floats) -> float | None:
 
     ``result`` is levels (h, w, 3), ``matte`` (h, w) the composite matte.
     """
-    fall = _gradients(matte)
-    steepness = np.hypot(*fall)
-    edge = steepness > EDGE
-    if edge.sum() < ENOUGH_PX:
-        return None
-    weight = steepness[edge]
-    along = [part[edge] / weight**2 for part in fall]
-    across, down = (part[edge] for part in _gradients(result))
-    steps = across * along[0][:, None] + down * along[1][:, None]
-    return max(abs(_weighted_median(steps[:, level], weight)) for level in range(steps.shape[1]))
+    found = []
+    for wide_px in (
+        None,
+        WIDE_PX,
+    ):  # a slope of the picture itself shows in the first alone, texture in either
+        fall = _gradients(matte, wide_px)
+        steepness = np.hypot(*fall)
+        edge = steepness > EDGE
+        if edge.sum() < ENOUGH_PX:
+            return None
+        weight = steepness[edge]
+        along = [part[edge] / weight**2 for part in fall]
+        across, down = (part[edge] for part in _gradients(result, wide_px))
+        steps = across * along[0][:, None] + down * along[1][:, None]
+        found.append(max(abs(_weighted_median(steps[:, level], weight)) for level in range(steps.shape[1])))
+    return min(found)
 
 
 def flicker(pictures: tuple[Floats, Floats, Floats], mattes: tuple[Floats, Floats, Floats]) -> float | None:
@@ -133,9 +141,7 @@ class Judged:
     result: Floats  # (h, w, 3)
     remove: Floats  # (h, w), 0..1
     matte: Floats  # (h, w), 0..1, the composite matte
-    generated: Floats | None = (
-        None  # (h, w), 0..1: share of a pixel that no other frame shows; None: not told
-    )
+    generated: Floats | None = None  # (h, w), 0..1: share that no other frame shows; None: all of it
     enlarged: bool = False  # what was generated was made smaller than it is shown
 
 
@@ -163,7 +169,7 @@ class SignMeter:
         self._light = light
         self._held: list[_Held] = []
         self._drift: dict[int, float | None] = {}
-        self.signs: dict[int, Signs] = {}
+        self._told: list[tuple[int, Signs]] = []
 
     def around(self, matte: Box, window: Box) -> Box:
         """The part of ``window`` that a frame whose matte lies within ``matte`` is judged by."""
@@ -173,26 +179,30 @@ class SignMeter:
         """Note the drift of the frame at ``index``, before it is seen; see `drift`."""
         self._drift[index] = drift(plate, answer, kept)
 
-    def see(self, index: int, frame: Judged) -> Iterator[tuple[int, Signs]]:
-        """Take the frame at ``index`` (position in the range, rising); gives the frames that are judged by now."""
+    def see(self, index: int, frame: Judged) -> None:
+        """Take the frame at ``index`` (position in the range)."""
+        if self._held and self._held[-1].index != index - 1:
+            self.end()
         held = self._measured(index, frame)
         if held is None:
-            yield from self.end()
-            self.signs[index] = Signs(drift=self._drift.pop(index, None))
-            yield index, self.signs[index]
+            self.end()
+            self._told.append((index, Signs(drift=self._drift.pop(index, None))))
             return
-        if self._held and self._held[-1].index != index - 1:
-            yield from self.end()
         self._held.append(held)
         if len(self._held) > 1:
-            yield self._judge(self._held[-2], self._held[-3:])
+            self._judge(self._held[-2], self._held[-3:])
         del self._held[:-2]
 
-    def end(self) -> Iterator[tuple[int, Signs]]:
-        """Give what still waits for a next frame: the last of the shot, or of what there is in a row."""
+    def end(self) -> None:
+        """No frame follows the last one seen: judge it without. At the end of a shot, and at a cut."""
         if self._held:
-            yield self._judge(self._held[-1], ())
+            self._judge(self._held[-1], [])
         self._held = []
+
+    def told(self) -> list[tuple[int, Signs]]:
+        """Index and signs of the frames that were judged since this was asked last."""
+        told, self._told = self._told, []
+        return told
 
     def _measured(self, index: int, frame: Judged) -> _Held | None:
         box = _whole(frame.box, self._every)
@@ -204,14 +214,15 @@ class SignMeter:
             for picture in (frame.plate, frame.result, frame.remove, frame.matte)
         )
         plate, result = levels(self._light(plate)), levels(self._light(result))
-        generated = None if frame.generated is None else float((frame.generated * frame.matte).sum()) / merged
+        made = 1.0 if frame.generated is None else float((frame.generated * frame.matte).sum()) / merged
+        generated = min(max(made, 0.0), 1.0)
         signs = Signs(
             residual=residual(plate, result, remove),
             seam=seam(result, matte),
             drift=self._drift.pop(index, None),
-            borrowed=None if generated is None else _share(1.0 - generated),
-            generated=None if generated is None else _share(generated),
-            enlarged=None if generated is None else _share(generated) * frame.enlarged,
+            borrowed=1.0 - generated,
+            generated=generated,
+            enlarged=generated if frame.enlarged else 0.0,
         )
         return _Held(index, box, result, matte, signs)
 
@@ -228,14 +239,13 @@ class SignMeter:
             return part
         return np.asarray(cv2.resize(part, (want.width, want.height), interpolation=cv2.INTER_AREA))
 
-    def _judge(self, held: _Held, three: tuple[_Held, ...] | list[_Held]) -> tuple[int, Signs]:
+    def _judge(self, held: _Held, three: list[_Held]) -> None:
         signs = held.signs
         if len(three) == 3 and (common := _common(three)) is not None:
-            pictures = tuple(common.of(one.result, one.box) for one in three)
-            mattes = tuple(common.of(one.matte, one.box) for one in three)
-            signs = replace(signs, flicker=flicker(pictures, mattes))  # type: ignore[arg-type]
-        self.signs[held.index] = signs
-        return held.index, signs
+            before, now, after = (common.of(one.result, one.box) for one in three)
+            mattes = [common.of(one.matte, one.box) for one in three]
+            signs = replace(signs, flicker=flicker((before, now, after), (mattes[0], mattes[1], mattes[2])))
+        self._told.append((held.index, signs))
 
 
 def worth_a_look(signs: Mapping[int, Signs]) -> str:
@@ -265,9 +275,11 @@ def summary(signs: Mapping[int, Signs]) -> dict[str, str]:
     return lines
 
 
-def _gradients(picture: Floats) -> tuple[Floats, Floats]:
-    """To the right and down, a pixel, of a picture (h, w[, C]) without its grain."""
+def _gradients(picture: Floats, wide_px: float | None = None) -> tuple[Floats, Floats]:
+    """To the right and down, a pixel, of a picture (h, w[, C]) without its grain, and without what is wider."""
     smooth = cv2.GaussianBlur(picture, (0, 0), SMOOTH_PX)
+    if wide_px is not None:
+        smooth = smooth - cv2.GaussianBlur(picture, (0, 0), wide_px)
     return cv2.Sobel(smooth, -1, 1, 0, scale=1 / 8), cv2.Sobel(smooth, -1, 0, 1, scale=1 / 8)
 
 
@@ -298,12 +310,8 @@ def _whole(box: Box, every: int) -> Box | None:
     return Box(x, y, width, height) if min(width, height) >= COARSE_PX else None
 
 
-def _common(three: list[_Held] | tuple[_Held, ...]) -> Box | None:
+def _common(three: list[_Held]) -> Box | None:
     common: Box | None = three[0].box
     for one in three[1:]:
         common = common and common.within(one.box)
     return common
-
-
-def _share(value: float) -> float:
-    return min(max(value, 0.0), 1.0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar
 
 from void_wire import codec
-from void_wire.messages import JobSpec, Role, Stage
+from void_wire.messages import JobSpec, Role, Signs, Stage
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,16 @@ class FrameMade:
 
 
 @dataclass(frozen=True)
+class FrameJudged:
+    """What a frame of the result shows of its own faults: after its FrameMade, once its neighbours are made."""
+
+    kind: ClassVar[str] = "frame_judged"
+    job: str
+    frame: int
+    signs: Signs
+
+
+@dataclass(frozen=True)
 class Finished:
     """The job is done."""
 
@@ -90,7 +100,9 @@ class Failed:
 
 
 TO_WORKER: codec.Kinds = {cls.kind: cls for cls in (Configure, Run, CancelRun)}
-FROM_WORKER: codec.Kinds = {cls.kind: cls for cls in (Progressed, FrameMade, Finished, Stopped, Failed)}
+FROM_WORKER: codec.Kinds = {
+    cls.kind: cls for cls in (Progressed, FrameMade, FrameJudged, Finished, Stopped, Failed)
+}
 
 
 def write_event(pipe: BinaryIO, event: Any) -> None:

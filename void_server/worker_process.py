@@ -24,6 +24,7 @@ from void_server.worker_events import (
     Configure,
     Failed,
     Finished,
+    FrameJudged,
     FrameMade,
     Progressed,
     Run,
@@ -33,7 +34,7 @@ from void_server.worker_events import (
 )
 from void_wire import codec
 from void_wire.errors import JobFailed, VoidError
-from void_wire.messages import Role, Stage
+from void_wire.messages import Role, Signs, Stage
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +82,11 @@ class WorkerProcess:
         def made(role: Role, frame: int, path: Path) -> None:
             self._tell(FrameMade(spec.job, role, frame, codec.digest(path.read_bytes())))
 
+        def judged(frame: int, signs: Signs) -> None:
+            self._tell(FrameJudged(spec.job, frame, signs))
+
         try:
-            record = removal.remove(spec, JobFolder(Path(run.folder)), progress=progress, made=made)
+            record = removal.remove(spec, JobFolder(Path(run.folder)), progress, made, judged)
             end: Finished | Stopped | Failed = Finished(spec.job, record)
         except Cancelled:
             end = Stopped(spec.job)
@@ -96,7 +100,7 @@ class WorkerProcess:
         self._cancelled.discard(spec.job)
         write_event(self._events, end)
 
-    def _tell(self, event: Progressed | FrameMade) -> None:
+    def _tell(self, event: Progressed | FrameMade | FrameJudged) -> None:
         """Send an event of a running job. Raises Cancelled once the job is to stop."""
         if event.job in self._cancelled:
             raise Cancelled

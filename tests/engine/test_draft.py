@@ -45,8 +45,8 @@ class ArraySource:
 
 def filled(source):
     frames = list(DraftEngine().fill(source, unwatched))
-    assert [index for index, _ in frames] == list(range(source.count))
-    return [frame for _, frame in frames]
+    assert [index for index, _, _ in frames] == list(range(source.count))
+    return [frame for _, frame, _ in frames]
 
 
 def quality(scene, frames):

@@ -1,6 +1,7 @@
 """Job states, the queue, and what outlives the server."""
 
 import itertools
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from void_wire.errors import (
     VoidError,
     WorkerDied,
 )
-from void_wire.messages import FrameRange, JobSpec, Role, Stage, State
+from void_wire.messages import FrameRange, JobSpec, Role, Signs, Stage, State
 
 
 def spec(job: str, frames: int = 2) -> JobSpec:
@@ -257,3 +258,38 @@ def test_a_disk_that_takes_no_more_is_a_sentence_and_passes(tmp_path: Path) -> N
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     receive_all(store, "job-00001")
     assert store.state("job-00001") is State.QUEUED
+
+
+def test_signs_are_kept_with_the_job_and_replaced_when_a_frame_is_made_again(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.submit(spec("job-00001"))
+    store.submit(spec("job-00002"))
+    store.add_signs("job-00001", 2, Signs(seam=0.2))
+    store.add_signs("job-00001", 1, Signs(seam=0.01, borrowed=1.0))
+    store.add_signs("job-00001", 2, Signs(residual=0.5))
+    store.close()
+    store = open_store(tmp_path)
+    assert list(store.signs("job-00001").items()) == [
+        (1, Signs(seam=0.01, borrowed=1.0)),
+        (2, Signs(residual=0.5)),
+    ]
+    assert store.signs("job-00002") == {}
+    with pytest.raises(UnknownJob):
+        store.signs("job-00003")
+    with pytest.raises(UnknownJob):
+        store.add_signs("job-00003", 1, Signs())
+
+
+def test_a_database_from_before_there_were_signs_goes_on(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.submit(spec("job-00001"))
+    receive_all(store, "job-00001")
+    store.close()
+    with sqlite3.connect(tmp_path / "jobs.sqlite") as database:
+        database.execute("DROP TABLE signs")
+    database.close()
+    store = open_store(tmp_path)
+    assert store.state("job-00001") is State.QUEUED
+    assert store.signs("job-00001") == {}
+    store.add_signs("job-00001", 1, Signs(drift=0.1))
+    assert store.signs("job-00001") == {1: Signs(drift=0.1)}

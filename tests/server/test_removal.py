@@ -15,7 +15,7 @@ from void_server.frames.geometry import Box
 from void_server.job_folder import MADE_ROLES, JobFolder
 from void_server.progress import Cancelled, Progress, unwatched
 from void_server.removal import Machine, Removal
-from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Stage, VoidSettings
+from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Signs, Stage, VoidSettings
 
 HEIGHT, WIDTH = 90, 320
 FRAMES = 60
@@ -211,3 +211,56 @@ def test_one_goes_on_across_a_cut(tmp_path: Path, oracle: Oracle) -> None:
     )
     run(oracle, spec, folder)
     assert [shape[0] for shape in oracle.shown] == [16]
+
+
+@pytest.mark.parametrize("detail", ["raw", "borrow"])
+def test_every_frame_of_the_result_is_judged_after_it_is_made(
+    tmp_path: Path, oracle: Oracle, detail: str
+) -> None:
+    places: list[int | None] = [20 + 6 * n for n in range(9)]
+    walls = [scenery(4, 3.0)] * 9 + [scenery(5, 3.0)] * 10
+    spec, folder = make_job(tmp_path / "job", [*places, *places, None], walls, detail=detail, passes=2)
+    made: list[int] = []
+    judged: dict[int, Signs] = {}
+
+    def tell(frame: int, signs: Signs) -> None:
+        assert frame in made
+        judged[frame] = signs
+
+    record = Removal(MACHINE, oracle).remove(
+        spec,
+        folder,
+        unwatched,
+        lambda role, frame, path: made.append(frame) if role is Role.RESULT else None,
+        tell,
+    )
+    assert list(judged) == spec.frames.numbers()[:-1]  # in the last nothing is merged
+    assert {"worth a look", "residual", "seam", "flicker", "drift", "borrowed"} <= set(record)
+    alone = [frame for frame, signs in judged.items() if signs.flicker is None]
+    assert alone == [1001, 1009, 1010, 1018]  # the ends, on either side of the cut
+    for signs in judged.values():
+        assert signs.residual is not None
+        assert signs.residual < 0.3
+        assert signs.drift is not None
+        assert signs.drift < 0.01
+        assert signs.generated is not None
+        assert signs.borrowed == pytest.approx(1 - signs.generated)
+        assert (signs.generated == 1.0) if detail == "raw" else (signs.generated < 0.7)
+        assert signs.enlarged == signs.generated
+
+
+def test_a_shot_that_the_model_leaves_as_it_is_says_so(
+    tmp_path: Path, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        Oracle,
+        "remove",
+        lambda self, plate, quadmask, prompt, settings, progress: iter(
+            [Decoded(1, 0, plate * np.float32(1))]
+        ),
+    )
+    spec, folder = make_job(tmp_path / "job", [60, 70, 80, 90], [scenery(1)] * 4)
+    record, _ = run(oracle, spec, folder)
+    assert record["worth a look"].startswith("frames 1001-1004: residual")
+    assert record["residual"].startswith(("1.", "0.9"))
+    assert record["generated"] == "100 %"

@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from void_server.frames.geometry import Box
+from void_server.frames.geometry import Box, bounds
 from void_server.frames.matte import composite_matte
 from void_server.scene import Scene
 from void_server.signs import (
@@ -180,10 +181,14 @@ def test_there_is_no_sign_where_there_is_nothing_to_tell_by() -> None:
 # --- the meter -------------------------------------------------------------------------------------------
 
 
-def whole(number: int, middle: int, place: int, fill: Callable, **more) -> Judged:
+def as_it_is(values):
+    return values
+
+
+def whole(number: int, middle: int, place: int, fill: Callable) -> Judged:
     plate, truth, remove, matte = three(number, middle)[place]
     result = merged(fill(plate, truth, remove, place - 1), plate, matte)
-    return Judged(Box(0, 0, SIZE[1], SIZE[0]), plate, result, remove, matte, **more)
+    return Judged(Box(0, 0, SIZE[1], SIZE[0]), plate, result, remove, matte)
 
 
 def enlarged(frame: Judged, times: int) -> Judged:
@@ -196,64 +201,68 @@ def enlarged(frame: Judged, times: int) -> Judged:
 
 
 def test_a_frame_is_judged_once_its_neighbour_is_there() -> None:
-    meter = SignMeter(SIZE[0], lambda values: values)
+    meter = SignMeter(SIZE[0], as_it_is)
     frames = [whole(0, 7, place, jumping(1.05, 1.0)) for place in range(3)]
-    assert [index for index, _ in meter.see(4, frames[0])] == []
-    assert [index for index, _ in meter.see(5, frames[1])] == [4]
-    found = dict(meter.see(6, frames[2]))
-    assert list(found) == [5]
-    assert found[5].flicker == pytest.approx(judged("flicker", jumping(1.05, 1.0), (0, 7)))
-    assert [index for index, _ in meter.end()] == [6]
-    assert meter.signs[4].flicker is meter.signs[6].flicker is None
-    assert sorted(meter.signs) == [4, 5, 6]
-    assert not list(meter.end())
+    told = []
+    for index, frame in enumerate(frames, 4):
+        meter.see(index, frame)
+        told.append(dict(meter.told()))
+    meter.end()
+    assert [list(found) for found in [*told, dict(meter.told())]] == [[], [4], [5], [6]]
+    assert told[2][5].flicker == pytest.approx(judged("flicker", jumping(1.05, 1.0), (0, 7)))
+    assert told[1][4].flicker is None
+    meter.end()
+    assert not meter.told()
 
 
 def test_frames_that_are_no_neighbours_are_not_compared() -> None:
-    meter = SignMeter(SIZE[0], lambda values: values)
+    meter = SignMeter(SIZE[0], as_it_is)
     for index, place in ((0, 0), (2, 1), (3, 2)):
-        list(meter.see(index, whole(0, 7, place, gained(1.0))))
-    list(meter.end())
-    assert sorted(meter.signs) == [0, 2, 3]
-    assert all(signs.flicker is None for signs in meter.signs.values())
+        meter.see(index, whole(0, 7, place, gained(1.0)))
+    meter.end()
+    signs = dict(meter.told())
+    assert sorted(signs) == [0, 2, 3]
+    assert all(one.flicker is None for one in signs.values())
 
 
 def test_a_frame_without_anything_merged_is_judged_by_its_drift_alone() -> None:
-    meter = SignMeter(SIZE[0], lambda values: values)
+    meter = SignMeter(SIZE[0], as_it_is)
     frame = whole(0, 7, 1, gained(1.0))
     meter.kept(1, frame.plate, frame.plate * np.float32(1.1), np.ones(SIZE, bool))
-    list(meter.see(0, frame))
-    empty = Judged(frame.box, frame.plate, frame.plate, frame.remove * 0, frame.matte * 0)
-    assert [index for index, _ in meter.see(1, empty)] == [0, 1]
-    assert meter.signs[1].drift == pytest.approx(0.09, abs=0.01)
-    assert meter.signs[1] == Signs(drift=meter.signs[1].drift)
+    meter.see(0, frame)
+    meter.see(1, Judged(frame.box, frame.plate, frame.plate, frame.remove * 0, frame.matte * 0))
+    signs = dict(meter.told())
+    assert list(signs) == [0, 1]
+    assert signs[1].drift == pytest.approx(0.09, abs=0.01)
+    assert signs[1] == Signs(drift=signs[1].drift)
+
+
+def alone(frame: Judged, lines: int = SIZE[0]) -> Signs:
+    """The signs of a single frame."""
+    meter = SignMeter(lines, as_it_is)
+    meter.see(0, frame)
+    meter.end()
+    return dict(meter.told())[0]
 
 
 def test_a_larger_plate_gives_the_same_signs() -> None:
-    small, large = SignMeter(540, lambda values: values), SignMeter(2160, lambda values: values)
     frame = whole(1, 7, 1, ghost(0.3))
-    list(small.see(0, frame))
-    list(large.see(0, enlarged(frame, 4)))
-    one, other = (dict(meter.end())[0] for meter in (small, large))
+    one, other = alone(frame, 540), alone(enlarged(frame, 4), 2160)
     assert (other.residual, other.seam) == pytest.approx((one.residual, one.seam), rel=1e-3)
 
 
 def test_only_the_part_around_the_matte_is_needed() -> None:
-    meter, other = (SignMeter(SIZE[0], lambda values: values) for _ in range(2))
+    meters = [SignMeter(SIZE[0], as_it_is) for _ in range(2)]
     for index, place in enumerate(range(3)):
         frame = whole(2, 7, place, jumping(1.05, 0.97))
-        rows, columns = (np.flatnonzero((frame.matte > 0).any(axis=axis)) for axis in (1, 0))
-        matte = Box(columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0])
-        part = meter.around(matte, frame.box)
+        part = meters[0].around(bounds(frame.matte > 0, frame.box), frame.box)
         assert part.width < frame.box.width
         cut = [part.of(getattr(frame, name), frame.box) for name in ("plate", "result", "remove", "matte")]
-        list(meter.see(index, Judged(part, *cut)))
-        list(other.see(index, frame))
-    list(meter.end())
-    list(other.end())
-    for name in ("residual", "seam"):
-        assert getattr(meter.signs[1], name) == pytest.approx(getattr(other.signs[1], name), rel=1e-3)
-    assert meter.signs[1].flicker > WORTH_A_LOOK["flicker"]
+        meters[0].see(index, Judged(part, *cut))
+        meters[1].see(index, frame)
+    one, other = (dict(meter.told())[1] for meter in meters)
+    assert (one.residual, one.seam) == pytest.approx((other.residual, other.seam), rel=1e-3)
+    assert one.flicker > WORTH_A_LOOK["flicker"]
 
 
 def test_shares_are_of_what_is_merged() -> None:
@@ -262,19 +271,16 @@ def test_shares_are_of_what_is_merged() -> None:
     half[frame.remove > 0] = 1.0
     expected = float((half * frame.matte).sum() / frame.matte.sum())
     for large, share in ((True, expected), (False, 0.0)):
-        meter = SignMeter(SIZE[0], lambda values: values)
-        list(meter.see(0, whole(0, 7, 1, gained(1.0), generated=half, enlarged=large)))
-        signs = dict(meter.end())[0]
+        signs = alone(replace(frame, generated=half, enlarged=large))
         assert (signs.generated, signs.borrowed) == pytest.approx((expected, 1 - expected), rel=1e-5)
         assert signs.enlarged == pytest.approx(share, rel=1e-5)
+    assert alone(frame).generated == 1.0
 
 
 def test_pixels_that_are_no_number_do_not_stop_the_meter() -> None:
     frame = whole(0, 7, 1, gained(1.05))
     frame.plate[:20, :20], frame.result[5, 5] = np.nan, np.inf
-    meter = SignMeter(SIZE[0], lambda values: values)
-    list(meter.see(0, frame))
-    assert dict(meter.end())[0].seam == pytest.approx(0.05, abs=0.015)
+    assert alone(frame).seam == pytest.approx(0.05, abs=0.015)
 
 
 def test_the_summary_names_the_frames_in_plain_words() -> None:

@@ -30,6 +30,7 @@ from void_wire.errors import (
 )
 from void_wire.messages import (
     AskInventory,
+    AskSigns,
     FetchFrame,
     FrameAck,
     FrameHeader,
@@ -41,6 +42,8 @@ from void_wire.messages import (
     JobStatus,
     Refused,
     Role,
+    Signs,
+    SignTable,
     State,
     Submit,
     Watch,
@@ -53,6 +56,9 @@ KEYS = [(role, frame) for frame in SPEC.frames.numbers() for role in SPEC.roles]
 CREDIT = 3
 pytestmark = pytest.mark.timeout(60)  # whoever waits for ever fails
 Key = tuple[Role, int]
+
+
+SIGNS = {1001: Signs(seam=0.01, borrowed=1.0), -7: Signs()}
 
 
 class StrictServer:
@@ -147,6 +153,8 @@ class StrictServer:
             for (role, frame), payload in self.held.items():
                 digests.setdefault(role, {})[frame] = codec.digest(payload)
             return Inventory(request.job, digests)
+        if isinstance(request, AskSigns):
+            return SignTable(request.job, SIGNS)
         assert isinstance(request, (Submit, Watch))
         return JobStatus(JOB, "s", "draft", 1, State.RECEIVING, SPEC.frames, len(self.held), len(KEYS))
 
@@ -556,3 +564,7 @@ def test_an_answer_of_another_kind_is_an_error(server: StrictServer, client: Cli
     server.refuse["watch"] = Inventory(JOB, {})  # type: ignore[assignment]
     with pytest.raises(TransportError, match="answered inventory to watch"):
         client.watch(JOB)
+
+
+def test_signs_come_by_frame(client: Client) -> None:
+    assert client.signs(JOB) == SIGNS

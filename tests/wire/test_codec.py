@@ -20,6 +20,8 @@ from void_wire.messages import (
     PictureSettings,
     Rerun,
     Role,
+    Signs,
+    SignTable,
     Spec,
     Stage,
     State,
@@ -70,6 +72,7 @@ STATUS = JobStatus(
         (Watch("lime-0001", 5, 2.5), codec.REQUESTS),
         (STATUS, codec.ANSWERS),
         (Inventory("lime-0001", {Role.PLATE: {-5: "0" * 32, 1001: "f" * 32}}), codec.ANSWERS),
+        (SignTable("lime-0001", {-3: Signs(residual=0.2, seam=0.0), 1001: Signs()}), codec.ANSWERS),
         (FrameHeader("lime-0001", Role.PLATE, -7, 12, "a" * 32), codec.DATA),
     ],
 )

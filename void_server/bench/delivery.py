@@ -271,7 +271,7 @@ class _Rendered:
 def _drafted(scene: Scene, indices: range) -> float:
     """PSNR in the hole of the draft engine alone."""
     total = np.zeros(2)
-    for index, frame in DraftEngine().fill(_Rendered(scene), unwatched):
+    for index, frame, _ in DraftEngine().fill(_Rendered(scene), unwatched):
         if index in indices:
             total += squared_error(frame, scene.truth(index), scene.remove(index))
     return decibels((total[0], total[1]))

@@ -50,7 +50,7 @@ def _closeness(camera: Literal["static", "pan"]) -> Row:
     scene = Scene(camera=camera)
     source = _Rendered(scene)
     ours, plain = np.zeros(2), np.zeros(2)
-    for index, frame in DraftEngine().fill(source, unwatched):
+    for index, frame, _ in DraftEngine().fill(source, unwatched):
         truth, matte = scene.truth(index), scene.remove(index)
         ours += squared_error(frame, truth, matte)
         plain += squared_error(inpaint_baseline(source.plate(index), source.hole(index)), truth, matte)

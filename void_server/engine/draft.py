@@ -33,8 +33,10 @@ class DraftEngine:
         self._flow = open_flow(flow)
         self.record = {"engine": "draft", "flow": self._flow.name}
 
-    def fill(self, source: PlateSource, progress: Progress) -> Iterator[tuple[int, Pixels]]:
-        """Every index of ``source`` once, in order, with its filled frame (H, W, 3), scene-linear.
+    def fill(self, source: PlateSource, progress: Progress) -> Iterator[tuple[int, Pixels, Pixels]]:
+        """Every index of ``source`` once, in order: index, filled frame (H, W, 3), scene-linear, and what is invented.
+
+        The last (H, W) is 1 where no frame shows what is there, else 0.
 
         Where the hole is 0 the frame is the plate. Two passes over the shot count as steps of Stage.FILL. Working
         files lie in a temporary folder that is gone when the iterator ends, is closed or raises; Cancelled from
@@ -44,7 +46,9 @@ class DraftEngine:
             yield from _fill(source, self._flow, Path(folder), progress)
 
 
-def _fill(source: PlateSource, flow: Flow, folder: Path, progress: Progress) -> Iterator[tuple[int, Pixels]]:
+def _fill(
+    source: PlateSource, flow: Flow, folder: Path, progress: Progress
+) -> Iterator[tuple[int, Pixels, Pixels]]:
     steps = 2 * source.count
     progress(Stage.FILL, 0, steps)
     borrowing = Borrowing(source, flow, folder)
@@ -63,7 +67,7 @@ def _fill(source: PlateSource, flow: Flow, folder: Path, progress: Progress) -> 
         if unknown.any():
             inventions.make_up(filled, unknown, index)
         progress(Stage.FILL, source.count + index + 1, steps)
-        yield index, filled
+        yield index, filled, unknown.astype(np.float32)
 
 
 @dataclass(frozen=True)
