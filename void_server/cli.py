@@ -182,6 +182,9 @@ def submit(
     save_quadmask: Annotated[
         str | None, typer.Option(help="Also bring what the model sees: quadmask.%04d.png")
     ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also draw a contact sheet with each frame's signs: sheet.png")
+    ] = None,
     server: Server = sockets.DEFAULT_ADDRESS,
     weights: Weights = None,
     job: Annotated[str | None, typer.Option(help="Take up this job again, or name a new one.")] = None,
@@ -212,6 +215,8 @@ def submit(
             "--save-pass1 is for two passes of engine void; with --passes 1 or --preview the result is pass 1."
         )
     _check_destination(out, detach)
+    if sheet and not out:
+        raise SettingsError("--sheet is drawn from the result: give --out result.%04d.exr too.")
     outputs = outputs_of(out, save_pass1, save_quadmask)
     patterns = {
         Role.PLATE: plate,
@@ -263,11 +268,19 @@ def submit(
                     console.print(f"Sent. Bring the result with: void fetch {spec.job} --out result.%04d.exr")
                     return
                 status = follow(client, spec.job, outputs)
+                signs = client.signs(spec.job)
             except KeyboardInterrupt:
                 display.stop()
                 _tell_left(spec.job, out)
     if status.state is State.DONE and out:
-        console.print(f"What made it: {write_sidecar(out, spec, source, status.record)}")
+        console.print(f"What made it: {write_sidecar(out, spec, source, status.record, signs)}")
+        if sheet:
+            from void_server.contact_sheet import write_sheet
+            from void_server.frames.sequence import output_path
+
+            result = {frame: output_path(out, frame) for frame in status.ready[Role.RESULT]}
+            write_sheet(sheet, spec, {**submission.files, Role.RESULT: result}, signs)
+            console.print(f"Contact sheet: {sheet}")
     _tell_end(status, out)
 
 
@@ -308,10 +321,11 @@ def rerun(
             return
         try:
             status = follow(client, spec.job, outputs)
+            signs = client.signs(spec.job)
         except KeyboardInterrupt:
             _tell_left(spec.job, out)
     if status.state is State.DONE and out:
-        console.print(f"What made it: {write_sidecar(out, spec, {}, status.record)}")
+        console.print(f"What made it: {write_sidecar(out, spec, {}, status.record, signs)}")
     _tell_end(status, out)
 
 
@@ -460,7 +474,10 @@ def _tell_end(status: JobStatus, out: str | None) -> None:
     if status.state is State.CANCELLED:
         console.print(f"Job {status.job} was cancelled; {count} frames were done.")
         raise typer.Exit(1)
-    made = ", ".join(f"{name} {value}" for name, value in sorted(status.record.items()))
+    record = dict(status.record)
+    if "worth a look" in record:
+        console.print(f"Worth a look: {record.pop('worth a look')}")
+    made = ", ".join(f"{name} {value}" for name, value in sorted(record.items()))
     console.print(f"{count} frame{'s' * (count != 1)}{f' at {out}' if out else ''} ({made})")
 
 

@@ -8,28 +8,25 @@ import time
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import cv2
 import numpy as np
 
 from void_server import local_server
+from void_server.contact_sheet import Picture, Shown, chosen, contact_sheet
 from void_server.following import bars, console, follow
 from void_server.frames.exr import read_plate, write_frame
-from void_server.frames.geometry import Floats
 from void_server.frames.matte import composite_matte
 from void_server.frames.overlay import write_png
 from void_server.frames.sequence import find_sequence, output_path
 from void_server.quality import decibels, encode_srgb, inpaint_baseline, squared_error
 from void_server.scene import Scene
+from void_server.signs import worth_a_look
 from void_server.submission import Submission, gather
 from void_wire.client import Client
 from void_wire.errors import SettingsError
-from void_wire.messages import FrameRange, PictureSettings, Role, VoidSettings
+from void_wire.messages import FrameRange, PictureSettings, Role, Signs, VoidSettings
 
 FIRST_FRAME = 1001
 PROMPT = "A ball lies on the wooden floor in front of a brick wall."
-SHEET_COLUMNS = ("plate", "quadmask", "result", "truth", "difference x4")
-SHEET_FRAMES = 5
-CELL_WIDTH_PX = 400
 
 
 def run_demo(
@@ -61,11 +58,12 @@ def run_demo(
     )
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="void_demo_") as data_dir:
-        _through_a_server(submission, outputs, Path(data_dir), weights)
+        signs = _through_a_server(submission, outputs, Path(data_dir), weights)
     report = {"engine": engine, "frames": frames, "camera": camera}
     report |= _measure(scene, frame_range, patterns, outputs[Role.RESULT], submission.spec.picture)
     report["seconds"] = round(time.monotonic() - began, 1)
-    _draw_sheet(scene, frame_range, outputs, out / "contact_sheet.png")
+    report["worth a look"] = worth_a_look(signs)
+    write_png(out / "contact_sheet.png", _sheet(scene, frame_range, outputs[Role.RESULT], signs))
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     _tell(report, out)
 
@@ -88,13 +86,14 @@ def _write_scene(scene: Scene, frames: FrameRange, out: Path) -> dict[Role, str]
 
 def _through_a_server(
     submission: Submission, outputs: dict[Role, str], data_dir: Path, weights: Path | None
-) -> None:
+) -> dict[int, Signs]:
     server = local_server.start("tcp://127.0.0.1:0", data_dir=data_dir, weights=weights, idle_exit_s=600)
     try:
         with Client(server.address) as client:
             client.submit(submission.spec)
             client.upload(submission.spec, submission.files)
             follow(client, submission.spec.job, outputs)
+            return client.signs(submission.spec.job)
     finally:
         server.stop()
 
@@ -122,41 +121,18 @@ def _measure(
     }
 
 
-def _draw_sheet(scene: Scene, frames: FrameRange, outputs: dict[Role, str], path: Path) -> None:
-    height = CELL_WIDTH_PX * scene.height_px // scene.width_px
-    header, gap = 26, 4
-    rows = np.unique(np.linspace(0, scene.frames - 1, SHEET_FRAMES).astype(int))
-    size = (header + len(rows) * (height + gap), len(SHEET_COLUMNS) * (CELL_WIDTH_PX + gap), 3)
-    sheet = np.full(size, 24, np.uint8)
-    for column, title in enumerate(SHEET_COLUMNS):
-        _write(sheet, title, column * (CELL_WIDTH_PX + gap) + 6, 18)
-    for row, index in enumerate(rows):
-        frame = frames.numbers()[index]
-        y = header + row * (height + gap)
-        for column, picture in enumerate(_cells(scene, int(index), frame, outputs)):
-            x = column * (CELL_WIDTH_PX + gap)
-            small = cv2.resize(picture, (CELL_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
-            sheet[y : y + height, x : x + CELL_WIDTH_PX] = small
-        _write(sheet, str(frame), 6, y + height - 8)
-    write_png(path, sheet)
-
-
-def _cells(scene: Scene, index: int, frame: int, outputs: dict[Role, str]) -> list[Any]:
-    """The pictures of one row, uint8 (H, W, 3) sRGB, in the order of SHEET_COLUMNS."""
-    result = read_plate(output_path(outputs[Role.RESULT], frame), frame).rgb
-    truth = scene.truth(index)
-    quadmask = cv2.cvtColor(cv2.imread(str(output_path(outputs[Role.OVERLAY], frame))), cv2.COLOR_BGR2RGB)
-    difference = np.abs(encode_srgb(result) - encode_srgb(truth)) * 4
-    return [_eight_bit(encode_srgb(scene.plate(index))), quadmask, _eight_bit(encode_srgb(result)),
-            _eight_bit(encode_srgb(truth)), _eight_bit(difference)]  # fmt: skip
-
-
-def _eight_bit(encoded: Floats) -> Any:
-    return (np.clip(encoded, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _write(sheet: Any, text: str, x: int, y: int) -> None:
-    cv2.putText(sheet, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
+def _sheet(scene: Scene, frames: FrameRange, result: str, signs: dict[int, Signs]) -> Picture:
+    shown = {}
+    for frame in chosen(frames.numbers(), signs):
+        index = frames.numbers().index(frame)
+        shown[frame] = Shown(
+            plate=encode_srgb(scene.plate(index)),
+            result=encode_srgb(read_plate(output_path(result, frame), frame).rgb),
+            remove=scene.remove(index),
+            affected=scene.affected(index),
+            truth=encode_srgb(scene.truth(index)),
+        )
+    return contact_sheet(shown, signs)
 
 
 def _tell(report: dict[str, Any], out: Path) -> None:

@@ -12,7 +12,7 @@ from void_server.options import MODEL_PICTURE_OPTIONS, PICTURE_OPTIONS, VOID_OPT
 from void_wire import codec
 from void_wire.errors import ProtocolError, SettingsError
 from void_wire.files import write_whole
-from void_wire.messages import JobSpec
+from void_wire.messages import JobSpec, Signs
 
 FORMAT = 1
 
@@ -24,7 +24,13 @@ def path_for(out: str) -> Path:
     return path.with_name(f"{stem}.void.json")
 
 
-def write(out: str, spec: JobSpec, source: Mapping[str, str], record: Mapping[str, str]) -> Path:
+def write(
+    out: str,
+    spec: JobSpec,
+    source: Mapping[str, str],
+    record: Mapping[str, str],
+    signs: Mapping[int, Signs],
+) -> Path:
     """Write the record of a finished job beside its result.
 
     Args:
@@ -32,6 +38,7 @@ def write(out: str, spec: JobSpec, source: Mapping[str, str], record: Mapping[st
         spec: the job.
         source: option -> what it was given: file patterns, or ``sample``.
         record: what the server says made the result.
+        signs: of each frame that was judged, by number.
 
     Raises SettingsError when it cannot be written.
     """
@@ -41,6 +48,7 @@ def write(out: str, spec: JobSpec, source: Mapping[str, str], record: Mapping[st
         "job": codec.to_map(spec),
         "source": {name: str(Path(value).absolute()) for name, value in source.items()},
         "record": dict(record),
+        "signs": {str(frame): _told(one) for frame, one in sorted(signs.items())},
     }
     try:
         write_whole(path, (json.dumps(whole, indent=2) + "\n").encode())
@@ -49,6 +57,11 @@ def write(out: str, spec: JobSpec, source: Mapping[str, str], record: Mapping[st
             f"{path} cannot be written ({error.strerror}): make room, then fetch again."
         ) from None
     return path
+
+
+def _told(signs: Signs) -> dict[str, float]:
+    """What could be told of a frame."""
+    return {name: round(value, 5) for name, value in codec.to_map(signs).items() if value is not None}
 
 
 def read_options(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from void_server import cli, options, sidecar
 from void_wire.errors import SettingsError
-from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings, WindowSeed
+from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Signs, VoidSettings, WindowSeed
 
 SPEC = JobSpec(
     job="lime-0001",
@@ -20,6 +20,8 @@ SPEC = JobSpec(
     prompt="a table",
     void=VoidSettings(seed=7, pass1_steps=3),
 )
+
+SIGNS = {1003: Signs(), 1001: Signs(seam=0.0123456, borrowed=1.0)}
 
 
 @pytest.mark.parametrize(
@@ -54,11 +56,12 @@ def test_every_setting_is_in_the_record_as_an_option() -> None:
 
 
 def test_options_come_back(tmp_path: Path) -> None:
-    path = sidecar.write(str(tmp_path / "r.%04d.exr"), SPEC, {"plate": "p.%04d.exr"}, {"seconds": "1"})
+    path = sidecar.write(str(tmp_path / "r.%04d.exr"), SPEC, {"plate": "p.%04d.exr"}, {"seconds": "1"}, SIGNS)
     found = sidecar.read_options(path)
     assert found["plate"] == str(Path("p.%04d.exr").absolute())
     assert (found["range_"], found["seed"], found["steps"]) == ("1001-1009x2", 7, "3,50")
-    assert not {"raster", "compression", "layers", "window_seeds"} & set(found)
+    assert not {"raster", "compression", "layers", "window_seeds", "signs"} & set(found)
+    assert json.loads(path.read_text())["signs"] == {"1001": {"seam": 0.01235, "borrowed": 1.0}, "1003": {}}
 
 
 def test_what_the_record_gives_as_options_makes_the_same_settings() -> None:
