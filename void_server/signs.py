@@ -109,7 +109,7 @@ def flicker(pictures: tuple[Floats, Floats, Floats], mattes: tuple[Floats, Float
     jump = before - 2 * now + after
     inside = _coarse(np.min(mattes, axis=0)) >= 1
     around = _coarse(_beside(np.max(mattes, axis=0)).astype(np.float32)) == 1
-    if min(inside.sum(), around.sum()) < ENOUGH_SQUARES:
+    if not inside.any() or around.sum() < ENOUGH_SQUARES:
         return None
     within, beside = float(np.median(jump[inside])), float(np.median(jump[around]))
     wander = 1.858 * float(np.median(np.abs(jump[around] - beside))) / math.sqrt(inside.sum())
