@@ -231,13 +231,10 @@ class SignMeter:
         every = self._every
         inside = Box(*(every * side for side in want))
         part = np.ascontiguousarray(inside.of(picture, have), dtype=np.float32)
+        if every > 1:
+            part = cv2.resize(part, (want.width, want.height), interpolation=cv2.INTER_AREA)
         # No number where a plate has none: the rest is judged.
-        part = (
-            np.nan_to_num(part, nan=0.0, posinf=65504.0, neginf=0.0) if not np.isfinite(part).all() else part
-        )
-        if every == 1:
-            return part
-        return np.asarray(cv2.resize(part, (want.width, want.height), interpolation=cv2.INTER_AREA))
+        return np.nan_to_num(part, nan=0.0, posinf=65504.0, neginf=0.0)
 
     def _judge(self, held: _Held, three: list[_Held]) -> None:
         signs = held.signs
@@ -291,8 +288,9 @@ def _weighted_median(values: Floats, weight: Floats) -> float:
 
 def _beside(matte: Floats) -> Places:
     """Where ``matte`` is 0 and at most ``MARGIN_PX`` from it."""
-    near = cv2.dilate(matte, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN_PX + 1,) * 2))
-    return np.asarray((near > 0) & (matte == 0))
+    beyond = np.asarray(matte == 0)
+    away = cv2.distanceTransform(beyond.astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(beyond & (away <= MARGIN_PX))
 
 
 def _coarse(picture: Floats) -> Floats:
