@@ -360,6 +360,9 @@ def fetch(
     out: Annotated[str | None, typer.Option(help="result.%04d.exr")] = None,
     save_pass1: Annotated[str | None, typer.Option(help="pass1.%04d.exr")] = None,
     save_quadmask: Annotated[str | None, typer.Option(help="quadmask.%04d.png")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also draw a contact sheet with each frame's signs: sheet.png")
+    ] = None,
     now: Annotated[bool, typer.Option(help="Bring what is ready, do not wait for the end.")] = False,
     server: Server = sockets.DEFAULT_ADDRESS,
 ) -> None:
@@ -371,6 +374,8 @@ def fetch(
     outputs = outputs_of(out, save_pass1, save_quadmask)
     if not outputs:
         raise SettingsError("Where to? Give --out result.%04d.exr.")
+    if sheet and not out:
+        raise SettingsError("--sheet is drawn from the result: give --out result.%04d.exr too.")
     with Client(server, patience_s=5.0) as client:
         client.connect()
         status = client.watch(job)
@@ -381,6 +386,10 @@ def fetch(
             console.print(f"{count} frames of {job} are home; the job is {status.state.value}.")
             return
         status = follow(client, job, outputs)
+        if sheet and out:
+            from void_server.contact_sheet import fetch_sheet
+
+            fetch_sheet(sheet, client, status, out)
     _tell_end(status, out)
 
 

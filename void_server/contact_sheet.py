@@ -6,8 +6,10 @@ own size, `WIDTH_PX` wide.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -20,8 +22,10 @@ from void_server.frames.geometry import Floats, place, resize
 from void_server.frames.matte import compose_quadmask
 from void_server.frames.matte_files import read_mattes
 from void_server.frames.overlay import overlay, write_png
+from void_server.frames.sequence import output_path
 from void_server.signs import WORTH_A_LOOK
-from void_wire.messages import JobSpec, Role, Signs
+from void_wire.client import Client
+from void_wire.messages import JobSpec, JobStatus, Role, Signs
 
 Picture = npt.NDArray[np.uint8]
 
@@ -103,6 +107,26 @@ def write_sheet(
         frame: _read(frame, spec, {role: files[role][frame] for role in files}, color) for frame in frames
     }
     write_png(path, contact_sheet(shown, signs))
+
+
+def fetch_sheet(path: Path, client: Client, status: JobStatus, out: str) -> None:
+    """Draw the sheet of a job whose result is here as ``out`` (a file pattern): plates and mattes come from the server.
+
+    Raises as `write_sheet`, and what the server refuses.
+    """
+    spec, signs = client.spec(status.job), client.signs(status.job)
+    frames = chosen(status.ready[Role.RESULT], signs)
+    with tempfile.TemporaryDirectory(prefix="void-sheet-") as folder:
+        files = {
+            role: dict(client.fetch(status.job, role, frames, partial(_place, Path(folder), role)))
+            for role in spec.roles
+        }
+        files[Role.RESULT] = {frame: output_path(out, frame) for frame in frames}
+        write_sheet(path, spec, files, signs)
+
+
+def _place(folder: Path, role: Role, frame: int) -> Path:
+    return folder / f"{role.value}.{frame}.exr"
 
 
 def _read(frame: int, spec: JobSpec, files: Mapping[Role, Path], color: ColorTransform) -> Shown:

@@ -36,7 +36,15 @@ def test_the_signs_of_a_job_reach_the_artist_everywhere(
     table = json.loads((tmp_path / "out" / "result.void.json").read_text())["signs"]
     assert list(table) == [str(frame) for frame in signs]
     assert table["1001"]["borrowed"] == round(signs[1001].borrowed or 0.0, 5)
-    assert cv2.imread(str(sheet)).shape[1] == 1600
+    drawn = cv2.imread(str(sheet))
+    assert drawn.shape[1] == 1600
+    again = tmp_path / "again.png"
+    run = void(
+        *("fetch", "signs-0001", "--out", tmp_path / "again" / "result.%04d.exr", "--sheet", again),
+        *("--server", server.address),
+    )
+    assert run.returncode == 0, run.stderr
+    assert (cv2.imread(str(again)) == drawn).all()
 
 
 def test_a_sheet_without_a_result_is_refused_at_once(shot: ShotOnDisk, tmp_path: Path) -> None:
