@@ -152,12 +152,16 @@ def _settled(displacement: Pixels, mover: Mask) -> tuple[Pixels, Mask]:
         sure = thing & mover
         if sure.sum() < max(BLOB_LEAST_PX, 0.5 * thing.sum()):
             continue
-        plane = plane_displacement(field, sure)
-        off = np.hypot(*np.moveaxis(field - plane, -1, 0))
-        as_one = (off[sure] < RIGID_PX).mean() > RIGID_SHARE
-        settled[thing] = (plane if as_one else field)[thing]
+        settled[thing] = rigid(field, sure)[thing]
         whole |= thing
     return settled, whole
+
+
+def rigid(displacement: Pixels, thing: Mask) -> Pixels:
+    """``displacement`` (h, w, 2), or the plane's motion that nearly all of ``thing`` (h, w) follows, if it does."""
+    plane = plane_displacement(displacement, thing)
+    off = np.hypot(*np.moveaxis(displacement - plane, -1, 0))
+    return plane if (off[thing] < RIGID_PX).mean() > RIGID_SHARE else displacement
 
 
 def _moved(flow: Flow, first: Pixels, second: Pixels, changed: Mask, reach: int) -> tuple[Pixels, Mask]:
