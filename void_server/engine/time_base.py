@@ -111,7 +111,7 @@ class _Shot:
         first = sample(self._answer(number), to_first, cv2.INTER_CUBIC)
         second = sample(self._answer(number + 1), to_second, cv2.INTER_CUBIC)
         hidden = [
-            (sample(grow(mover, EDGE_PX).astype(np.float32), to_first) > 0) | ~inside(there, *hole.shape)
+            _hidden(mover, to_first) + 3 * ~inside(there, *hole.shape)
             for mover, there in ((span.own.leaving, to_first), (span.own.arriving, to_second))
         ]
         picture = _scenery(first, second, share, *hidden)
@@ -215,19 +215,32 @@ class _Shot:
         return np.asarray(self._quadmasks[index] != KEEP, bool)
 
 
-def _scenery(first: Pixels, second: Pixels, share: float, hidden_first: Mask, hidden_second: Mask) -> Pixels:
-    """What lies behind the things: both answers where both show it, else the one that does.
+def _hidden(mover: Mask, places: Pixels) -> NDArray[np.int64]:
+    """How well a thing hides what is behind it at ``places`` (h, w, 2): 0 not, 1 by its soft edge, 2 by itself."""
+    areas = grow(mover, EDGE_PX), mover
+    return np.asarray(
+        np.sum([sample(area.astype(np.float32), places) > 0 for area in areas], axis=0), np.int64
+    )
+
+
+def _scenery(
+    first: Pixels,
+    second: Pixels,
+    share: float,
+    hidden_first: NDArray[np.int64],
+    hidden_second: NDArray[np.int64],
+) -> Pixels:
+    """What lies behind the things: both answers where both show it as well, else the one where it is hidden less.
 
     One answer alone would step in light where the other begins, so the difference between the two is
     continued to where only one is seen.
     """
-    both = ~hidden_first & ~hidden_second
+    both = (hidden_first == 0) & (hidden_second == 0)
     change = push_pull(second - first, both.astype(np.float32))
     from_first, from_second = first + share * change, second - (1.0 - share) * change
-    only_second = (hidden_first & ~hidden_second)[..., None]
-    neither = (hidden_first & hidden_second)[..., None]
     mixed = (1.0 - share) * first + share * second
-    return np.where(neither, mixed, np.where(only_second, from_second, from_first)).astype(np.float32)
+    chosen = np.sign(hidden_first - hidden_second)[..., None]
+    return np.select([chosen < 0, chosen > 0], [from_first, from_second], mixed).astype(np.float32)
 
 
 def _parts(area: Mask) -> list[Mask]:
