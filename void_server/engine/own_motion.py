@@ -26,6 +26,7 @@ ALIKE = 0.3  # least normalised correlation of outlines worth a try
 EXPLAINS = 0.6  # a motion must bring the difference below this share of what staying would leave
 RIGID_PX, RIGID_SHARE = 0.75, 0.7  # a thing is rigid where this share of it is so near one plane's motion
 SUPPORT_PX, OUTVOTED = 4.0, 2.0  # moving as another within so many px, and outnumbered by so much
+OUTLINED = 0.6  # of the other's edges: so little has no outline of its own
 UNREST = 0.01  # of 0..1: differences below this tell nothing
 MARGIN_PX = 24  # of background around what changed, for the flow
 
@@ -56,7 +57,11 @@ def own_motion(flow: Flow, first: Pixels, second: Pixels, area: Mask) -> OwnMoti
     there = _moved(flow, first[where], second[where], changed[where], reach)
     back = _moved(flow, second[where], first[where], changed[where], reach)
     sure = [there[1] & _returns(there[0], *back), back[1] & _returns(back[0], *there)]
-    ghosts = _ghosts(there[0], sure[0], back[0], sure[1]), _ghosts(back[0], sure[1], there[0], sure[0])
+    edges = _edges(first[where]), _edges(second[where])
+    ghosts = (
+        _ghosts(there[0], sure[0], edges[0], back[0], sure[1], edges[1]),
+        _ghosts(back[0], sure[1], edges[1], there[0], sure[0], edges[0]),
+    )
     whole = []
     for (displacement, _), returning, ghost in zip((there, back), sure, ghosts, strict=True):
         field, mask = still.copy(), np.zeros_like(area)
@@ -86,17 +91,44 @@ def _returns(displacement: Pixels, back: Pixels, arrived: Mask) -> Mask:
     return np.asarray((sample(arrived.astype(np.float32), there) > 0.5) & (astray < 1.0 + 0.1 * length))
 
 
-def _ghosts(displacement: Pixels, mover: Mask, other: Pixels, other_mover: Mask) -> Mask:
-    """Background taken for a thing: where another thing comes from or goes to that far more pixels move with.
+def _ghosts(
+    displacement: Pixels, mover: Mask, edges: Pixels, other: Pixels, other_mover: Mask, other_edges: Pixels
+) -> Mask:
+    """Background taken for a thing: where another thing comes from or goes to, and that is the likelier thing.
 
     What one picture has at the place of a thing of the other is background, as a rule; it may look like the
-    background elsewhere by chance, and be thought to have moved. A thing that overlaps its own old place is none.
+    background elsewhere by chance, and be thought to have moved. The likelier thing is the one that far more pixels
+    move with, or that has an outline there. A thing that overlaps its own old place is none.
     """
     astray = np.hypot(*np.moveaxis(displacement + other, -1, 0)) > 1.0 + 0.1 * np.hypot(
         *np.moveaxis(other, -1, 0)
     )
+    rivals = np.asarray(mover & other_mover & astray, bool)
     outvoted = _support(other, other_mover) > OUTVOTED * _support(displacement, mover)
-    return np.asarray(mover & other_mover & astray & outvoted)
+    return np.asarray(rivals & (outvoted | _outlined_less(displacement, rivals, edges, other_edges)))
+
+
+def _outlined_less(displacement: Pixels, rivals: Mask, edges: Pixels, other_edges: Pixels) -> Mask:
+    """Those of ``rivals`` (h, w) around whose parts of one motion the other picture has the stronger edges."""
+    less = np.zeros_like(rivals)
+    if not rivals.any():
+        return less
+    bins = np.rint(displacement[rivals] / SUPPORT_PX).astype(np.int64)
+    _, which = np.unique(bins, axis=0, return_inverse=True)
+    labels = np.full(rivals.shape, -1)
+    labels[rivals] = which.ravel()
+    for label in range(labels.max() + 1):
+        part = labels == label
+        rim = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+        if part.sum() >= BLOB_LEAST_PX and edges[rim].mean() < OUTLINED * other_edges[rim].mean():
+            less |= part
+    return less
+
+
+def _edges(picture: Pixels) -> Pixels:
+    """(h, w): the strongest slope of any channel of ``picture`` (h, w, 3)."""
+    slopes = [cv2.Sobel(picture, cv2.CV_32F, x, 1 - x) for x in (1, 0)]
+    return np.asarray(np.hypot(*slopes).max(axis=-1), np.float32)
 
 
 def _support(displacement: Pixels, mover: Mask) -> Pixels:
@@ -120,12 +152,16 @@ def _settled(displacement: Pixels, mover: Mask) -> tuple[Pixels, Mask]:
         sure = thing & mover
         if sure.sum() < max(BLOB_LEAST_PX, 0.5 * thing.sum()):
             continue
-        plane = plane_displacement(field, sure)
-        off = np.hypot(*np.moveaxis(field - plane, -1, 0))
-        as_one = (off[sure] < RIGID_PX).mean() > RIGID_SHARE
-        settled[thing] = (plane if as_one else field)[thing]
+        settled[thing] = rigid(field, sure)[thing]
         whole |= thing
     return settled, whole
+
+
+def rigid(displacement: Pixels, thing: Mask) -> Pixels:
+    """``displacement`` (h, w, 2), or the plane's motion that nearly all of ``thing`` (h, w) follows, if it does."""
+    plane = plane_displacement(displacement, thing)
+    off = np.hypot(*np.moveaxis(displacement - plane, -1, 0))
+    return plane if (off[thing] < RIGID_PX).mean() > RIGID_SHARE else displacement
 
 
 def _moved(flow: Flow, first: Pixels, second: Pixels, changed: Mask, reach: int) -> tuple[Pixels, Mask]:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from void_server.engine import trajectory
 from void_server.engine.camera import background
 from void_server.engine.flow import Flow
-from void_server.engine.motion import Mask, Pixels, grow, identity, sample
-from void_server.engine.own_motion import OwnMotion, own_motion
+from void_server.engine.motion import Mask, Pixels, grow, identity, inside, sample
+from void_server.engine.own_motion import OwnMotion, own_motion, rigid
 from void_server.engine.pyramid import push_pull
 from void_server.engine.trajectory import Points
 from void_server.progress import Progress, unwatched
@@ -111,8 +111,8 @@ class _Shot:
         first = sample(self._answer(number), to_first, cv2.INTER_CUBIC)
         second = sample(self._answer(number + 1), to_second, cv2.INTER_CUBIC)
         hidden = [
-            sample(grow(mover, EDGE_PX).astype(np.float32), to_first) > 0
-            for mover in (span.own.leaving, span.own.arriving)
+            _hidden(mover, to_first) + 3 * ~inside(there, *hole.shape)
+            for mover, there in ((span.own.leaving, to_first), (span.own.arriving, to_second))
         ]
         picture = _scenery(first, second, share, *hidden)
         if span.own.leaving.any():
@@ -130,6 +130,8 @@ class _Shot:
             moved = np.zeros_like(here)
             moved[mover] = trajectory.between(self._path(number, step), self._times(number), float(index))
             moved[mover] -= here[mover]
+            for thing in _parts(mover):  # at its rim a thing's path is the least sure
+                moved[thing] = rigid(moved, thing)[thing]
             moved = push_pull(moved, mover.astype(np.float32))
             wide = grow(mover, EDGE_PX)
             source = (here, span.there)[step]
@@ -191,7 +193,8 @@ class _Shot:
             there = self._background(first, second)
             holes = self._hole(first) | (sample(self._hole(second).astype(np.float32), there) > 0)
             brought = sample(self._answer(number + 1), there, cv2.INTER_CUBIC)
-            own = own_motion(self._flow, self._answer(number), brought, grow(holes, HOLE_MARGIN_PX))
+            area = grow(holes, HOLE_MARGIN_PX) & inside(there, *holes.shape)
+            own = own_motion(self._flow, self._answer(number), brought, area)
             self._spans = {n: span for n, span in self._spans.items() if n > number - trajectory.SEEN}
             self._spans[number] = _Span(there, own)
         return self._spans[number]
@@ -212,19 +215,38 @@ class _Shot:
         return np.asarray(self._quadmasks[index] != KEEP, bool)
 
 
-def _scenery(first: Pixels, second: Pixels, share: float, hidden_first: Mask, hidden_second: Mask) -> Pixels:
-    """What lies behind the things: both answers where both show it, else the one that does.
+def _hidden(mover: Mask, places: Pixels) -> NDArray[np.int64]:
+    """How well a thing hides what is behind it at ``places`` (h, w, 2): 0 not, 1 by its soft edge, 2 by itself."""
+    areas = grow(mover, EDGE_PX), mover
+    return np.asarray(
+        np.sum([sample(area.astype(np.float32), places) > 0 for area in areas], axis=0), np.int64
+    )
+
+
+def _scenery(
+    first: Pixels,
+    second: Pixels,
+    share: float,
+    hidden_first: NDArray[np.int64],
+    hidden_second: NDArray[np.int64],
+) -> Pixels:
+    """What lies behind the things: both answers where both show it as well, else the one where it is hidden less.
 
     One answer alone would step in light where the other begins, so the difference between the two is
     continued to where only one is seen.
     """
-    both = ~hidden_first & ~hidden_second
+    both = (hidden_first == 0) & (hidden_second == 0)
     change = push_pull(second - first, both.astype(np.float32))
     from_first, from_second = first + share * change, second - (1.0 - share) * change
-    only_second = (hidden_first & ~hidden_second)[..., None]
-    neither = (hidden_first & hidden_second)[..., None]
     mixed = (1.0 - share) * first + share * second
-    return np.where(neither, mixed, np.where(only_second, from_second, from_first)).astype(np.float32)
+    chosen = np.sign(hidden_first - hidden_second)[..., None]
+    return np.select([chosen < 0, chosen > 0], [from_first, from_second], mixed).astype(np.float32)
+
+
+def _parts(area: Mask) -> list[Mask]:
+    """The connected parts of ``area`` (h, w)."""
+    count, labels = cv2.connectedComponents(area.astype(np.uint8))
+    return [labels == number for number in range(1, count)]
 
 
 def _own_step(motion: Pixels, mover: Mask, changed: Mask, places: Points) -> Points:

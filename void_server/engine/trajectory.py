@@ -14,6 +14,9 @@ SEEN = 6
 BEFORE, AFTER = 2, 3
 AGREE_PX, AGREE_SHARE = 0.5, 0.25  # two parabolas are one motion when halfway they are this near each other
 MEET_PX, MEET_SHARE = 1.0, 0.1  # two paths meet when they come this near, in px and of the way between
+REST_PX = (
+    0.3  # from one moment to the next: less is not told from rest, and would grow where a path is gone on
+)
 INSTANTS = 65  # at which two paths are compared
 
 
@@ -71,8 +74,10 @@ def _after_a_hit(places: Points, times: Points, time: float, otherwise: Points) 
 def _goes_on(places: Points, times: Points, at: Points) -> Points:
     """(N, T, 2): the parabola through three moments, or the line through the first two, at other times."""
     first, second = places[:, 0, None], places[:, 1, None]
-    line = first + (second - first) * ((at - times[0]) / (times[1] - times[0]))[None, :, None]
-    bend = np.nan_to_num(_bend(places, times))[:, None]
+    steps = np.nan_to_num(np.linalg.norm(np.diff(places, axis=1), axis=-1))
+    moves = np.asarray((steps >= REST_PX).any(axis=1), np.float64)[:, None, None]
+    line = first + moves * (second - first) * ((at - times[0]) / (times[1] - times[0]))[None, :, None]
+    bend = moves * np.nan_to_num(_bend(places, times))[:, None]
     return np.asarray(line + bend * ((at - times[0]) * (at - times[1]))[None, :, None])
 
 
