@@ -7,19 +7,23 @@ Between plate and oracle, and between oracle and result, run the functions that 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from void_server.engine.detail import Detail
 from void_server.frames.color import ColorTransform
 from void_server.frames.crop import choose_fit
 from void_server.frames.exposure import LightMeter
 from void_server.frames.exr import read_plate, write_frame
 from void_server.frames.geometry import Box, Fit, Floats, bounds, union
+from void_server.frames.grain import NONE, Grain
 from void_server.job_folder import JobFolder
+from void_server.progress import unwatched
+from void_server.removal import DraftSource
 from void_server.scene import Scene
 from void_server.shot import Shot
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
@@ -45,44 +49,47 @@ class Oracle:
 
 @dataclass
 class Delivery:
-    """Some frames of a scene on their way.
+    """A scene on its way, all of its frames.
 
     Args:
-        scene: the shot; the crop is that of all its frames.
-        indices: those that are sent and measured, without a hole.
-        folder: for plates, mattes and results.
+        scene: the shot.
+        folder: for plates, mattes, truths and results.
     """
 
     scene: Scene
-    indices: Sequence[int]
     folder: Path
     seconds: float = field(default=0.0, init=False)  # spent on everything that is not the oracle
 
     def __post_init__(self) -> None:
-        frames = FrameRange(self.indices[0], self.indices[-1])
+        scene = self.scene
         spec = JobSpec(
             "0" * 32,
             "delivery",
             "draft",
-            frames,
+            FrameRange(0, scene.frames - 1),
             (Role.PLATE, Role.REMOVE, Role.AFFECTED),
             picture=PictureSettings(colorspace=COLORSPACE),
         )
         job = JobFolder(self.folder)
         job.make((*spec.roles, Role.RESULT))
-        self.truths: dict[int, Floats] = {}
-        for index in self.indices:
-            self.truths[index] = self.scene.truth(index)
+        size = (scene.frames, scene.height_px, scene.width_px, 3)
+        self._truths = np.memmap(self.folder / "truths", np.float32, "w+", shape=size)
+        for index in range(scene.frames):
+            self._truths[index] = scene.truth(index)
             written = {
-                Role.PLATE: (self.scene.plate(index), "RGB"),
-                Role.REMOVE: (self.scene.remove(index)[..., None], "A"),
-                Role.AFFECTED: (self.scene.affected(index)[..., None], "A"),
+                Role.PLATE: (scene.plate(index), "RGB"),
+                Role.REMOVE: (scene.remove(index)[..., None], "A"),
+                Role.AFFECTED: (scene.affected(index)[..., None], "A"),
             }
             for role, (pixels, channels) in written.items():
                 write_frame(job.frame(role, index), index, pixels.astype(np.float16), channels)
         self.shot = Shot(spec, job)
-        self.fit = choose_fit(spec.picture, RASTER, self.shot.display, _marked(self.scene))
+        self.fit = choose_fit(spec.picture, RASTER, self.shot.display, _marked(scene))
         self.color = self._metered()
+
+    def truth(self, index: int) -> Floats:
+        """What should come back, float32 (H, W, 3)."""
+        return np.array(self._truths[index])
 
     def to_raster(self, fit: Fit, picture: Floats) -> Floats:
         """What the model gets of a canvas over the display window."""
@@ -91,44 +98,62 @@ class Delivery:
     def enlarged(self, index: int, oracle: Oracle) -> Floats:
         """Plain bicubic enlargement of the oracle over the whole frame, in the plate's values: the baseline."""
         whole = Fit(self.shot.display, RASTER)
-        answer = oracle.answer(self.to_raster(whole, self.truths[index]), index)
+        answer = oracle.answer(self.to_raster(whole, self.truth(index)), index)
         return self.color.decode(whole.from_raster(answer))
 
-    def fill(self, index: int, oracle: Oracle, detail: Detail) -> Floats:
-        """The fill over the crop in the plate's values, float32 (h, w, 3)."""
-        answer = oracle.answer(self.to_raster(self.fit, self.truths[index]), index)
-        began = time.perf_counter()
-        self.to_raster(self.fit, self.shot.canvas(index - self.indices[0]))  # what the model would be shown
-        fill = self.color.decode(detail(self, index, answer))
-        self.seconds += time.perf_counter() - began
-        return fill
+    def fills(self, oracle: Oracle, mode: str) -> Iterator[tuple[int, Floats, Floats]]:
+        """Every index with its fill, float32 (H, W, 3) in the plate's values, and the share that has no grain, (H, W).
 
-    def result(self, index: int, fill: Floats) -> Floats:
-        """The picture with ``fill`` merged, float32 (H, W, 3), as it stands in the file."""
+        ``mode`` is one of `detail.MODES`.
+        """
+        display, answers = self.shot.display, []
+        for index in range(self.scene.frames):
+            answers.append(oracle.answer(self.to_raster(self.fit, self.truth(index)), index))
+            began = time.perf_counter()
+            self.to_raster(self.fit, self.shot.canvas(index))  # what the model would be shown
+            self.seconds += time.perf_counter() - began
+
+        def answer(index: int) -> Floats:
+            canvas = np.full((display.height, display.width, 3), np.nan, np.float32)
+            self.fit.box.of(canvas, display)[:] = self.color.decode(self.fit.from_raster(answers[index]))
+            return canvas
+
         began = time.perf_counter()
-        self.shot.write(Role.RESULT, index - self.indices[0], fill, self.fit.box, lambda colours: colours, {})
+        for made in Detail(mode).fill(DraftSource(self.shot), answer, unwatched):
+            self.seconds += time.perf_counter() - began
+            yield made
+            began = time.perf_counter()
+
+    def result(
+        self, index: int, fill: Floats, grain: Grain = NONE, seed: int = 0, share: Floats | None = None
+    ) -> Floats:
+        """The picture with ``fill`` merged, float32 (H, W, 3), as it stands in the file; arguments as `Shot.write`."""
+        display, box = self.shot.display, self.fit.box
+        began = time.perf_counter()
+        self.shot.write(
+            Role.RESULT,
+            index,
+            box.of(fill, display),
+            box,
+            lambda colours: colours,
+            {},
+            grain,
+            seed,
+            None if share is None else box.of(share, display),
+        )
         self.seconds += time.perf_counter() - began
         return read_plate(self.shot.folder.frame(Role.RESULT, index), index).rgb
 
     def matte(self, index: int) -> Floats:
         """The composite matte, float32 (H, W)."""
-        return self.shot.matte(index - self.indices[0])
+        return self.shot.matte(index)
 
     def _metered(self) -> ColorTransform:
         color, meter = ColorTransform(COLORSPACE), LightMeter()
-        for position, index in enumerate(self.indices):
-            light = color.light(self.shot.canvas(position, self.fit.box))
+        for index in range(self.scene.frames):
+            light = color.light(self.shot.canvas(index, self.fit.box))
             meter.see(light, self.fit.box.of(self.matte(index), self.shot.display) == 0)
         return color.exposed(meter.stops())
-
-
-Detail = Callable[[Delivery, int, Floats], Floats]
-"""A canvas over the crop, encoded, of the oracle's answer at the raster: (delivery, index, answer)."""
-
-
-def upscale(delivery: Delivery, index: int, answer: Floats) -> Floats:
-    """The answer, enlarged."""
-    return delivery.fit.from_raster(answer)
 
 
 def _marked(scene: Scene) -> Box:

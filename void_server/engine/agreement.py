@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -10,10 +11,12 @@ import numpy as np
 from void_server.engine.fidelity import Cells, Fidelity, contrast, difference, soften
 from void_server.engine.grid import Grid
 from void_server.engine.motion import Pixels
+from void_server.engine.noise import Noise
 
 SURE, DOUBTFUL = 2.0, 4.0  # in usual errors of the answer: up to here the same, and from here on not
 LEAST_ERROR, MOST_ERROR = 0.006, 0.02  # on the tone curve: bounds of the usual error of what is flat
 MOST_TEXTURED = 0.2  # and for every unit of contrast
+NOISY = 0.85  # of the cells' noise: the usual error, in the noisiest channel, of 3 x 3 means of two noisy pictures
 HABIT = 0.3  # a choice made in the frame before is kept this much longer
 
 
@@ -28,8 +31,9 @@ class Belief:
 class Agreement:
     """Compares frame after frame, and holds on to what it decided."""
 
-    def __init__(self, fidelity: Fidelity) -> None:
+    def __init__(self, fidelity: Fidelity, noise: Noise) -> None:
         self._fidelity = fidelity
+        self._flat = min(max(math.hypot(fidelity.flat, NOISY * noise.cells), LEAST_ERROR), MOST_ERROR)
         self._before: Belief | None = None
 
     def believed(self, cells: Cells, borrowed: Pixels, shown: Pixels, back: Pixels | None) -> Pixels:
@@ -44,8 +48,7 @@ class Agreement:
         """
         there = np.where(shown[..., None] > 0.5, borrowed, cells.answer)
         soft = soften(there, self._fidelity.blur)
-        flat = min(max(self._fidelity.flat, LEAST_ERROR), MOST_ERROR)
-        usual = flat + min(self._fidelity.textured, MOST_TEXTURED) * contrast(there)
+        usual = self._flat + min(self._fidelity.textured, MOST_TEXTURED) * contrast(there)
         errors = difference(soft, cells.answer) / usual / self._habit(back)
         sure = np.clip((DOUBTFUL - errors) / (DOUBTFUL - SURE), 0.0, 1.0)
         believed: Pixels = np.asarray(np.where(shown > 0.5, sure, 1.0), dtype=np.float32)

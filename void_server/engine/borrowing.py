@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from void_server.engine.trails import Trails, choose
 
 SOURCES = 4  # frames one frame borrows from; as many plates are held
 SOFT_EDGE_PX = 2  # of the proxies: what lies this close to a hole may be touched by what is in it
+REST_FRAMES = 3  # a source is left alone for so long: the same grain twice in a row stands still
+TAKEN = 0.02  # share of a hole's pixels that makes a frame a source of it
 COVERED = 1e-3  # a pixel with less weight than this is shown by no frame
 
 
@@ -76,7 +79,7 @@ class Borrowing:
         self._small = (self._proxies.height_px, self._proxies.width_px)
         self._trails = Trails(folder, source.count, *self._small)
         self._ahead: Pixels | None = None
-        self._borrowed_from: tuple[int, ...] = ()
+        self._taken_from: deque[set[int]] = deque(maxlen=REST_FRAMES)
         self._plate: Callable[[int], Pixels] = functools.lru_cache(maxsize=SOURCES)(source.plate)
         self._hole: Callable[[int], Pixels] = functools.lru_cache(maxsize=SOURCES)(source.hole)
         self.tone = Tone(1.0)
@@ -116,27 +119,35 @@ class Borrowing:
     def borrow(self, index: int, wanted: Mask) -> Borrowed:
         """What other frames show of frame ``index`` where ``wanted`` (H, W) says: its hole, which is not empty."""
         area, box = self._around_hole(index), Box.around(wanted, margin_px=0)
-        chosen = choose(self._trails.sights(index), index, SOURCES, self._borrowed_from)
-        self._borrowed_from = tuple(sight.index for sight in chosen)
+        chosen = choose(self._trails.sights(index), index, SOURCES, self._rested)
         candidates = [self._candidate(index, area, sight.index, sight.places) for sight in chosen]
         rows, columns = np.nonzero(wanted[box.cut])
         places = np.stack([columns + box.left, rows + box.top], axis=-1).astype(np.float32)
         at = self._in(area, places)
+        taken_from: set[int] = set()
         total, shown, squares = (np.zeros((len(places), size), np.float32) for size in (3, 1, 1))
         for one, share in zip(candidates, weights(candidates) if candidates else (), strict=True):
             own = sample_list(share, at)
             taken = np.nonzero(own)[0]
+            if len(taken) > TAKEN * len(places):
+                taken_from.add(one.index)
             pixels, open_there = self._taken(one, area, places[taken], at[taken])
             own = (own[taken] * open_there)[:, None]
             total[taken] += pixels * own
             shown[taken] += own
             squares[taken] += own * own
+        self._taken_from.append(taken_from)
         found = shown > COVERED
         np.divide(total, shown, out=total, where=found)
         averaged = np.where(found, 1.0 - np.sqrt(squares) / np.maximum(shown, COVERED), 0.0)
         picture = np.zeros((box.bottom - box.top, box.right - box.left, 5), np.float32)
         picture[rows, columns] = np.concatenate([total, np.minimum(shown, 1.0), averaged], axis=1)
         return Borrowed(box, picture[..., :3], picture[..., 3], picture[..., 4])
+
+    def _rested(self, index: int) -> float:
+        """How welcome frame ``index`` is as a source: 0..1, least if the frame before was taken from it."""
+        ago = [back for back, frames in enumerate(reversed(self._taken_from), 1) if index in frames]
+        return min(ago, default=REST_FRAMES + 1) / (REST_FRAMES + 1)
 
     def way(self, index: int, other: int, places: Pixels) -> tuple[Pixels, Pixels]:
         """Where ``places`` (N, 2) near the hole of frame ``index`` lie in frame ``other``, whatever is there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ CELL_PX = 4  # of the proxies
 REACH = 240  # frames followed each way: twenty seconds at the film rate are enough for any reveal
 ENOUGH_SIGHTS = 3
 INCONSISTENT_CELLS = 0.35
+NEAR_FRAMES = 24  # a frame this far away is half as welcome
 
 
 @dataclass(frozen=True)
@@ -98,21 +99,18 @@ class Trails:
         return np.asarray(small, dtype=np.float32).reshape(self.height, self.width, *picture.shape[2:])
 
 
-def choose(sights: list[Sight], target: int, most: int, liked: tuple[int, ...]) -> list[Sight]:
+def choose(sights: list[Sight], target: int, most: int, rested: Callable[[int], float]) -> list[Sight]:
     """At most ``most`` sights that together show the hole, best first, each part more than once if possible.
 
-    Near frames are preferred, and ``liked`` ones, the choice of the frame before: changing sources is
-    what flickers.
+    Near frames are preferred, and those that have ``rested``: 1 for a frame that was not taken from lately, and
+    less for others. Grain that stays while the film runs on is seen at once.
     """
     if not sights:
         return []
     worth = np.asarray([1.0, 0.3, 0.15, 0.0])
     visible = np.stack([sight.visible for sight in sights])
     taste = np.asarray(
-        [
-            (1.5 if sight.index in liked else 1.0) / (1.0 + abs(sight.index - target) / 24.0)
-            for sight in sights
-        ]
+        [rested(sight.index) / (1.0 + abs(sight.index - target) / NEAR_FRAMES) for sight in sights]
     )
     covered = np.zeros(visible.shape[1], np.intp)
     chosen: list[Sight] = []
