@@ -197,8 +197,13 @@ def test_grain_in_the_fill_is_as_strong_as_the_plates_and_moves(mode: str) -> No
     bare, clean = wall((216, 384), 14, step_px=12, octaves_px=(24, 48))
     frames, truths = wall((216, 384), 14, step_px=12, octaves_px=(24, 48), grain=0.02)
     middle = slice(5, 9)
-    grain = measure(list(zip(frames.plates[middle], frames.holes[middle], strict=True)))
-    fills, shares = detailed(mode, frames, answers_to(truths))
+    answers = answers_to(truths)
+    plate, answered = (
+        measure(list(zip(pictures[middle], frames.holes[middle], strict=True)))
+        for pictures in (frames.plates, answers)
+    )
+    grain = plate.without(answered)
+    fills, shares = detailed(mode, frames, answers)
     plain, _ = detailed(mode, bare, answers_to(clean))
     added = [regrain(fills[i], shares[i], grain, 1, i) - plain[i] for i in range(14)][middle]
     holes = frames.holes[middle] > 0

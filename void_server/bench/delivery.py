@@ -24,11 +24,11 @@ from void_server.frames.exr import PlateFrame, read_plate, write_frame
 from void_server.frames.geometry import Box, Floats
 from void_server.frames.grain import measure
 from void_server.job_folder import JobFolder
+from void_server.merge import GRAIN_FRAMES
 from void_server.progress import unwatched
 from void_server.quality import decibels, seam_score, sharpness_ratio, squared_error
-from void_server.removal import GRAIN_FRAMES, DraftSource
 from void_server.scene import Scene
-from void_server.shot import Shot
+from void_server.shot import Shot, TakeSource
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
 
 EXACT, SOFT = Oracle(), Oracle(blur_px=0.6, drift=2.0)
@@ -88,7 +88,7 @@ def _fidelity(scene: Scene) -> list[Row]:
     indices = range(scene.frames // 2 - 1, scene.frames // 2 + 1)
     with _delivery(scene) as delivery:
         drafted, enlarged = _Tally(), _Tally()
-        for index, frame, _ in DraftEngine().fill(DraftSource(delivery.shot), unwatched):
+        for index, frame, _ in DraftEngine().fill(TakeSource(delivery.shot, 0, scene.frames), unwatched):
             if index in indices:
                 drafted.add(frame, delivery.truth(index), scene.remove(index), delivery.matte(index))
         for index in indices:
@@ -145,8 +145,12 @@ def _grain() -> list[Row]:
     indices = range(clean.frames // 3, 2 * clean.frames // 3)
     found = []
     with _delivery(replace(clean, grain=0.015)) as grainy, _delivery(clean) as grainless:
+        display = grainy.shot.display
         near = [(grainy.shot.canvas(index), grainy.matte(index)) for index in indices[:GRAIN_FRAMES]]
-        grain = measure(near)
+        answers = [grainy.enlargement(index, EXACT) for index in indices[:GRAIN_FRAMES]]
+        lacking = measure(near).without(
+            measure(zip(answers, (grainy.fit.box.of(matte, display) for _, matte in near), strict=True))
+        )
         holes = [clean.remove(index) == 1 for index in indices]
         wanted = [grainy.truth(index) - grainless.truth(index) for index in indices]
         for mode in MODES:
@@ -154,7 +158,7 @@ def _grain() -> list[Row]:
             made, bare = [], []
             for index, fill, share in grainy.fills(EXACT, mode):
                 if index in indices:
-                    made.append(grainy.result(index, fill, grain, 1, share) - plain[index])
+                    made.append(grainy.result(index, fill, lacking, 1, share) - plain[index])
                     bare.append(fill - plain[index])
             ratios, without = (_strength(added, holes) / _strength(wanted, holes) for added in (made, bare))
             worst = int(np.abs(ratios - 1).argmax())

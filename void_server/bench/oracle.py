@@ -23,9 +23,8 @@ from void_server.frames.geometry import Box, Fit, Floats, bounds, union
 from void_server.frames.grain import NONE, Grain
 from void_server.job_folder import JobFolder
 from void_server.progress import unwatched
-from void_server.removal import DraftSource
 from void_server.scene import Scene
-from void_server.shot import Shot
+from void_server.shot import Shot, TakeSource
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
 
 RASTER = (384, 672)
@@ -101,6 +100,11 @@ class Delivery:
         answer = oracle.answer(self.to_raster(whole, self.truth(index)), index)
         return self.color.decode(whole.from_raster(answer))
 
+    def enlargement(self, index: int, oracle: Oracle) -> Floats:
+        """What the model answers for a frame over the crop, float32 (h, w, 3) in the plate's values."""
+        answer = oracle.answer(self.to_raster(self.fit, self.truth(index)), index)
+        return self.color.decode(self.fit.from_raster(answer))
+
     def fills(self, oracle: Oracle, mode: str) -> Iterator[tuple[int, Floats, Floats]]:
         """Every index with its fill, float32 (H, W, 3) in the plate's values, and the share that has no grain, (H, W).
 
@@ -119,7 +123,7 @@ class Delivery:
             return canvas
 
         began = time.perf_counter()
-        for made in Detail(mode).fill(DraftSource(self.shot), answer, unwatched):
+        for made in Detail(mode).fill(TakeSource(self.shot, 0, self.scene.frames), answer, unwatched):
             self.seconds += time.perf_counter() - began
             yield made
             began = time.perf_counter()

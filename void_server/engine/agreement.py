@@ -11,7 +11,6 @@ import numpy as np
 from void_server.engine.fidelity import Cells, Fidelity, contrast, difference, soften
 from void_server.engine.grid import Grid
 from void_server.engine.motion import Pixels
-from void_server.engine.noise import Noise
 
 SURE, DOUBTFUL = 2.0, 4.0  # in usual errors of the answer: up to here the same, and from here on not
 LEAST_ERROR, MOST_ERROR = 0.006, 0.02  # on the tone curve: bounds of the usual error of what is flat
@@ -31,9 +30,10 @@ class Belief:
 class Agreement:
     """Compares frame after frame, and holds on to what it decided."""
 
-    def __init__(self, fidelity: Fidelity, noise: Noise) -> None:
+    def __init__(self, fidelity: Fidelity, noise: float) -> None:
+        """``noise`` is the deviation of the plate's cells, on the tone curve."""
         self._fidelity = fidelity
-        self._flat = min(max(math.hypot(fidelity.flat, NOISY * noise.cells), LEAST_ERROR), MOST_ERROR)
+        self._flat = min(max(math.hypot(fidelity.flat, NOISY * noise), LEAST_ERROR), MOST_ERROR)
         self._before: Belief | None = None
 
     def believed(self, cells: Cells, borrowed: Pixels, shown: Pixels, back: Pixels | None) -> Pixels:

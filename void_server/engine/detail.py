@@ -22,7 +22,7 @@ from void_server.engine.borrowing import COVERED, Borrowing, PlateSource
 from void_server.engine.fidelity import Cells, Fidelity, Part
 from void_server.engine.flow import open_flow
 from void_server.engine.motion import Pixels
-from void_server.engine.noise import Noise
+from void_server.engine.noise import noise
 from void_server.engine.proxy import Tone
 from void_server.engine.sharpening import Sharpening
 from void_server.progress import Progress
@@ -59,9 +59,9 @@ class Detail:
         """Every index of ``source`` once, in order: index, fill and share.
 
         The fill (H, W, 3) is scene-linear; where the hole is 0, and where neither the answer nor another frame
-        has anything, it is the plate. The share (H, W), 0..1, says how much of the amplitude of the plate's grain a
-        pixel lacks: 0 for a real plate pixel, 1 for an answer without grain, and between them where pixels were
-        averaged, or where the answer has some of the grain (`Noise`). It is what regraining makes good.
+        has anything, it is the plate. The share (H, W), 0..1, says how much of a pixel was generated, or averaged
+        from several frames: 1 for the model's answer, 0 for a real plate pixel. It is what grain has to make
+        good.
 
         The record is complete after the first frame. Steps are those of Stage.FILL; working files lie in a
         temporary folder that is gone when the iterator ends, is closed or raises; Cancelled from ``progress``
@@ -80,19 +80,18 @@ class Detail:
         tone = Tone.of(source.plate(0))
         matched = self.mode == "upscale"
         if matched:
-            fidelity, sharpening, noise = _measured(source, answer, tone)
+            fidelity, sharpening = _measured(source, answer, tone)
         for index in range(source.count):
             plate, hole = source.plate(index), source.hole(index)
             fill, share = plate.astype(np.float32, copy=True), np.zeros(hole.shape, np.float32)
             if hole.any():
                 part = Part.around(plate, hole, answer(index))
-                own, put, kept = part.answer, part.hole & part.answered, 0.0
+                own, put = part.answer, part.hole & part.answered
                 if matched:
-                    kept = noise.kept
                     own = Cells.of(part, fidelity.cell_px, tone).levelled(own)
                     sharpening.sharpen(own, put, tone)
                 fill[part.box.cut][put] = own[put]
-                share[part.box.cut][put] = 1.0 - kept
+                share[part.box.cut][put] = 1.0
             progress(Stage.FILL, index + 1, source.count)
             yield index, fill, share
 
@@ -105,8 +104,8 @@ class Detail:
         for index in range(source.count):
             borrowing.survey(index)
             progress(Stage.FILL, index + 1, steps)
-        fidelity, sharpening, noise = _measured(source, answer, borrowing.tone)
-        agreement = Agreement(fidelity, noise)
+        fidelity, sharpening = _measured(source, answer, borrowing.tone)
+        agreement = Agreement(fidelity, _unrest(source, answer, fidelity.cell_px, borrowing.tone))
         for index in range(source.count):
             plate, hole = source.plate(index), source.hole(index)
             fill, share = plate.astype(np.float32, copy=True), np.zeros(hole.shape, np.float32)
@@ -125,25 +124,21 @@ class Detail:
                 own += (borrowed.picture - own) * believed[..., None]
                 put = part.hole & (part.answered | (borrowed.shown > COVERED))
                 fill[part.box.cut][put] = own[put]
-                has = believed * (1.0 - borrowed.averaged) + (1.0 - believed) * np.float32(noise.kept)
-                share[part.box.cut][put] = (1.0 - has)[put]
+                share[part.box.cut][put] = (1.0 - believed * (1.0 - borrowed.averaged))[put]
             progress(Stage.FILL, source.count + index + 1, steps)
             yield index, fill, share
 
 
-def _measured(source: PlateSource, answer: Answer, tone: Tone) -> tuple[Fidelity, Sharpening, Noise]:
-    """From frames all over the shot; the noise from two in the middle."""
+def _measured(source: PlateSource, answer: Answer, tone: Tone) -> tuple[Fidelity, Sharpening]:
     indices = np.unique(np.linspace(0, source.count - 1, MEASURED_FRAMES).round().astype(int))
     parts = [Part.around(source.plate(i), source.hole(i), answer(i)) for i in indices.tolist()]
     fidelity = Fidelity.measured(parts, tone)
-    sharpening = Sharpening.learned(parts, fidelity.cell_px, tone)
-    middle = source.count // 2
-    pair = max(middle - 1, 0), middle
+    return fidelity, Sharpening.learned(parts, fidelity.cell_px, tone)
+
+
+def _unrest(source: PlateSource, answer: Answer, cell_px: int, tone: Tone) -> float:
+    """The `noise` of the plate in the middle of the shot."""
+    pair = max(source.count // 2 - 1, 0), source.count // 2
     hole = np.maximum(*(source.hole(index) for index in pair))
     first, second = (Part.around(source.plate(index), hole, answer(index)) for index in pair)
-    made = []
-    for part in (first, second):
-        made.append(Cells.of(part, fidelity.cell_px, tone).levelled(part.answer).copy())
-        sharpening.sharpen(made[-1], part.kept, tone)
-    noise = Noise.measured((first, second), (made[0], made[1]), fidelity.cell_px, tone)
-    return fidelity, sharpening, noise
+    return noise(first, second, cell_px, tone)

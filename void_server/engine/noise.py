@@ -1,14 +1,11 @@
-"""The plate's own unrest, grain for the most part, and how much of it a model's answer still has.
+"""The plate's own unrest, grain for the most part: as far as two pictures of one place differ by it, they agree.
 
-Both come from what changes between two neighbouring frames, where the plate changes least: what is left there
-beside the coarse is noise. A plate whose texture moves everywhere is taken for noisier than it is, which the bounds
-of `Agreement` limit.
+It comes from what changes between two neighbouring frames, where the plate changes least: what is left there beside
+the coarse is noise. A plate whose texture moves everywhere is taken for noisier than it is, which the bounds of
+`Agreement` limit.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,47 +15,27 @@ from void_server.engine.grid import Grid
 from void_server.engine.motion import Mask, Pixels
 from void_server.engine.proxy import Tone
 
-T = TypeVar("T")
-Pair = tuple[T, T]
-CALM = 0.05  # share of the kept pixels, the calmest, that are measured
-SMALLEST = 1e-4  # on the tone curve: a plate calmer than this has no noise
+CALM = 0.05  # share of the kept cells, the calmest, that are measured
 COARSE_CELLS = 3.0  # sigma of the Gaussian whose picture is no noise
 LEAST_CELLS = 8  # of a side, for a motion to be looked for
 AREA_CELLS = 8  # side of the squares that are judged
 
 
-@dataclass(frozen=True)
-class Noise:
-    """On the tone curve, 0..1."""
+def noise(first: Part, second: Part, cell_px: int, tone: Tone) -> float:
+    """Deviation of the plate's cells of ``cell_px``, of the noisiest channel, on the tone curve.
 
-    cells: float  # deviation of the plate's cells, of the noisiest channel
-    kept: float  # amplitude that the answer has of the plate's noise, pixel by pixel: 0 none of it, 1 all
-
-    @classmethod
-    def measured(cls, parts: Pair[Part], answers: Pair[Pixels], cell_px: int, tone: Tone) -> Noise:
-        """From two neighbouring frames over one box; ``answers`` (h, w, 3), scene-linear, as they will be put in.
-
-        Nothing, if there is no room around the hole, or the two are the same.
-        """
-        grid = Grid(parts[0].box, cell_px)
-        plates, owns = (
-            [tone.encode(one) for one in pair] for pair in ((parts[0].plate, parts[1].plate), answers)
-        )
-        kept = [part.kept.astype(np.float32) for part in parts]
-        way = min((0, 0), _shift(grid, plates, kept), key=lambda way: _misfit(plates, kept, way))
-        both = kept[0] * _shifted(kept[1], way)
-        known = grid.down(both) > 0.999
-        plate, own = ((pair[0] - _shifted(pair[1], way)) * both[..., None] for pair in (plates, owns))
-        cells = _power(grid.down(plate), 1)
-        fine, left = (grid.down(_power(change, cell_px)) for change in (plate, own))
-        calm = _calm(fine, np.asarray(known))
-        if not calm.any():
-            return cls(0.0, 0.0)
-        strength, remains = (np.median(power[calm], axis=0) for power in (fine, left))
-        if strength.max() < SMALLEST**2:
-            return cls(0.0, 0.0)
-        amplitude = float(np.sqrt(np.median(remains / np.maximum(strength, SMALLEST**2))))
-        return cls(float(np.sqrt(np.median(cells[calm], axis=0).max() / 2)), min(amplitude, 1.0))
+    From two neighbouring frames over one box. 0 if there is no room around the hole, or the two are the same.
+    """
+    grid = Grid(first.box, cell_px)
+    plates = [tone.encode(part.plate) for part in (first, second)]
+    kept = [part.kept.astype(np.float32) for part in (first, second)]
+    way = min((0, 0), _shift(grid, plates, kept), key=lambda way: _misfit(plates, kept, way))
+    both = kept[0] * _shifted(kept[1], way)
+    change = grid.down((plates[0] - _shifted(plates[1], way)) * both[..., None])
+    fine = change - cv2.GaussianBlur(change, (0, 0), COARSE_CELLS)
+    power = np.asarray(cv2.blur(np.square(fine), (AREA_CELLS, AREA_CELLS)), dtype=np.float32)
+    calm = _calm(power, np.asarray(grid.down(both) > 0.999))
+    return float(np.sqrt(np.median(power[calm], axis=0).max() / 2)) if calm.any() else 0.0
 
 
 def _shift(grid: Grid, plates: list[Pixels], kept: list[Pixels]) -> tuple[int, int]:
@@ -89,13 +66,6 @@ def _shifted(picture: Pixels, way: tuple[int, int]) -> Pixels:
     return np.asarray(
         cv2.warpAffine(picture, matrix, picture.shape[1::-1], flags=cv2.INTER_NEAREST), np.float32
     )
-
-
-def _power(picture: Pixels, cell_px: int) -> Pixels:
-    """Mean square of what is finer than coarse around every pixel: (h, w, 3), as ``picture``."""
-    fine = picture - cv2.GaussianBlur(picture, (0, 0), COARSE_CELLS * cell_px)
-    side = AREA_CELLS * cell_px
-    return np.asarray(cv2.blur(np.square(fine), (side, side)), dtype=np.float32)
 
 
 def _calm(power: Pixels, known: Mask) -> Mask:
