@@ -38,6 +38,9 @@ class ShotOnDisk:
         return {role: {n: self.path(role, n) for n in self.frames.numbers()} for role in roles}
 
     def spec(self, job: str, void: VoidSettings | None = None, **picture: object) -> JobSpec:
+        """A job of engine draft, or with ``void`` of that engine, whose answers then come back as they are."""
+        if void is not None:
+            picture = {"detail": "raw", **picture}
         return JobSpec(
             job=job,
             shot="shot",

@@ -164,7 +164,9 @@ def submit(
     ] = None,
     detail: Annotated[
         str | None,
-        typer.Option(help="raw: the model's answer enlarged; upscale: matched; borrow: real pixels."),
+        typer.Option(
+            help="borrow: real pixels of other frames (default); upscale: the answer matched; raw: enlarged."
+        ),
     ] = None,
     regrain: Annotated[
         bool | None, typer.Option(help="Put the plate's grain over what the model made: on by default.")

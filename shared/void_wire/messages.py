@@ -135,7 +135,7 @@ class PictureSettings:
     exposure: str = "auto"  # before it is encoded: "auto", "off", or stops as a number
     model_grow_px: int = 0  # the remove matte grows by this before the model sees it, in plate pixels
     detail: str = (
-        "raw"  # of the model's answer; "upscale": matched to the plate; "borrow": other frames' pixels
+        "borrow"  # other frames' pixels where the answer agrees; "upscale": matched to the plate; "raw"
     )
     regrain: bool = True  # the plate's grain, measured, over what the model made
 
