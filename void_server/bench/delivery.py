@@ -59,7 +59,7 @@ def rows() -> list[Row]:
     for camera in ("static", "pan"):
         for height_px in (1080, 2160):  # UHD is where enlargement hurts
             found += _fidelity(Scene(height_px, height_px * 16 // 9, 8, camera, travel=TRAVEL))
-    return [*found, *_grain(), *_not_yet()]
+    return [*found, *_grain()]
 
 
 @dataclass
@@ -267,16 +267,6 @@ def _between(values: Floats, source: str, target: str) -> Floats:
     )
     found: Floats = made.get_pixels(OpenImageIO.FLOAT)
     return found.reshape(values.shape)
-
-
-def _not_yet() -> list[Row]:
-    """Goals of the delivery that nothing here measures."""
-    return [
-        _row("falling object at the model's time base", None, "px", None, "at most 1 px at 2K", None,
-             "needs the time base"),
-        _row("memory, UHD, 1,000 frames", None, "GB", None, "at most 3 GB beside the model", None,
-             "takes an hour; not part of this benchmark"),
-    ]  # fmt: skip
 
 
 @contextmanager

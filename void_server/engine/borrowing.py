@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -120,7 +121,10 @@ class Borrowing:
         """What other frames show of frame ``index`` where ``wanted`` (H, W) says: its hole, which is not empty."""
         area, box = self._around_hole(index), Box.around(wanted, margin_px=0)
         chosen = choose(self._trails.sights(index), index, SOURCES, self._rested)
-        candidates = [self._candidate(index, area, sight.index, sight.places) for sight in chosen]
+        with ThreadPoolExecutor(SOURCES) as pool:  # OpenCV works beside other threads
+            candidates = list(
+                pool.map(lambda sight: self._candidate(index, area, sight.index, sight.places), chosen)
+            )
         rows, columns = np.nonzero(wanted[box.cut])
         places = np.stack([columns + box.left, rows + box.top], axis=-1).astype(np.float32)
         at = self._in(area, places)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -62,8 +63,7 @@ class DisFlow:
     name = "dis"
 
     def __init__(self) -> None:
-        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._dis.setFinestScale(0)
+        self._own = threading.local()  # OpenCV's object works for one thread at a time
 
     def __call__(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
         """See Flow. Frames under 32 px a side are mirrored outwards first, and the flow cut back."""
@@ -82,8 +82,14 @@ class DisFlow:
             )
             for grey in greys
         ]
-        flow = self._dis.calc(levels[0], levels[1], None)
+        flow = self._of_thread().calc(levels[0], levels[1], None)
         return np.ascontiguousarray(np.moveaxis(flow[:height, :width], 2, 0), dtype=np.float32)
+
+    def _of_thread(self) -> Any:
+        if not hasattr(self._own, "dis"):
+            self._own.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+            self._own.dis.setFinestScale(0)
+        return self._own.dis
 
 
 class RaftFlow:
