@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from void_server.model_input import ModelInput
 from void_server.progress import Progress
 from void_server.record import Record
 from void_server.shot import Shot, TakeSource, as_it_is
+from void_server.writing import Writing, Written
 from void_wire.messages import Role, VoidSettings
 
 Answer = tuple[Role, int, Segment, Floats]
@@ -27,9 +29,6 @@ Answer = tuple[Role, int, Segment, Floats]
 
 Parts = list[tuple[Segment, Floats]]
 """The answers to one frame of every segment that has it, in order."""
-
-Written = tuple[Role, int]
-"""A frame that is whole on disk: which sequence it belongs to, and its index."""
 
 GRAIN_FRAMES = 4
 """Neighbouring frames that grain is measured on."""
@@ -56,6 +55,7 @@ class Merge:
         record: gets a part for every segment.
         light: what those say of the light.
         folder: for what has to be kept until the take is complete.
+        writing: writes the frames.
     """
 
     def __init__(
@@ -67,7 +67,9 @@ class Merge:
         record: Record,
         light: Mapping[str, str],
         folder: Path,
+        writing: Writing,
     ) -> None:
+        self._writing = writing
         self._shot, self._take, self._color, self._record = shot, take, color, record
         settings = shot.spec.void or VoidSettings()
         self._seed, self._folder = settings.seed, folder
@@ -94,7 +96,7 @@ class Merge:
         segment = parts[-1][0]
         key, fill = (role, segment), joined(index, parts)
         if key in self._lacking:
-            yield self._write(role, segment, index, *fill)
+            yield from self._write(role, segment, index, *fill)
             return
         pending = self._pending.setdefault(key, {})
         pending[index] = fill
@@ -102,7 +104,7 @@ class Merge:
             self._lacking[key] = self._lack(segment, pending)
             del self._pending[key]
             for waited, its_fill in pending.items():
-                yield self._write(role, segment, waited, *its_fill)
+                yield from self._write(role, segment, waited, *its_fill)
 
     def keep(self, index: int, parts: Parts) -> None:
         """Hold the answer to a frame until all are there, for `detailed`."""
@@ -135,7 +137,8 @@ class Merge:
             segments = self._covering(index)
             box, segment = common_box(segments), segments[-1]
             self._says[segment].update(detail.record)
-            self._shot.write(
+            write = partial(
+                self._shot.write,
                 Role.RESULT,
                 index,
                 box.of(fill, display),
@@ -148,10 +151,11 @@ class Merge:
                 self._seen(segment, index, box),
                 enlarged=segment.fit.detail < 1,
             )
-            yield Role.RESULT, index
+            yield from self._writing.put((Role.RESULT, index), write)
 
-    def _write(self, role: Role, segment: Segment, index: int, fill: Floats, box: Box) -> Written:
-        self._shot.write(
+    def _write(self, role: Role, segment: Segment, index: int, fill: Floats, box: Box) -> Iterator[Written]:
+        write = partial(
+            self._shot.write,
             role,
             index,
             fill,
@@ -163,7 +167,7 @@ class Merge:
             quadmask=self._seen(segment, index, box),
             enlarged=segment.fit.detail < 1,
         )
-        return role, index
+        yield from self._writing.put((role, index), write)
 
     def _seen(self, segment: Segment, index: int, box: Box) -> Classes | None:
         """What the model saw of a frame over ``box`` of its segment's, where a layer shows it."""

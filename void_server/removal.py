@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,7 +37,7 @@ from void_server.frames.rate import frames_per_answer
 from void_server.frames.segments import Take, plan_takes
 from void_server.frames.shot_checks import ShotReport, check_shot
 from void_server.job_folder import JobFolder
-from void_server.merge import Answer, Merge, Parts, Written, complete
+from void_server.merge import Answer, Merge, Parts, complete
 from void_server.metadata import metadata
 from void_server.model_input import ModelInput, model_inputs
 from void_server.progress import Progress, share_of
@@ -44,6 +45,7 @@ from void_server.record import Record
 from void_server.shot import Shot, TakeSource, as_it_is
 from void_server.signs import summary
 from void_server.window_plan import WindowPlan
+from void_server.writing import Writing, Written
 from void_wire.messages import JobSpec, Role, Signs, Stage, VoidSettings
 
 if TYPE_CHECKING:
@@ -161,7 +163,10 @@ class Removal:
         progress: Progress,
         made: Made,
     ) -> Iterator[Written]:
-        with tempfile.TemporaryDirectory(prefix="void-take-", ignore_cleanup_errors=True) as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="void-take-", ignore_cleanup_errors=True) as folder,
+            Writing() as writing,
+        ):
             # 3
             inputs, color, light = model_inputs(shot, take, color, Path(folder), progress)
             record.whole["encoding"] = shot.spec.picture.encoding
@@ -169,7 +174,7 @@ class Removal:
                 for position in range(len(one.segment)):
                     index = one.segment.first + position
                     _save_overlay(shot, index, one.plates[position], one.quadmasks[position], made)
-            merge = Merge(shot, take, color, inputs, record, light, Path(folder))
+            merge = Merge(shot, take, color, inputs, record, light, Path(folder), writing)
             detailed = shot.spec.picture.detail != "raw"
             # 4
             answers = self._answers(inputs, shot, plan, Path(folder), record, progress)
@@ -182,6 +187,7 @@ class Removal:
                     yield from merge.put(role, index, parts)  # 6, 7
             if detailed:
                 yield from merge.detailed(progress)  # 6, 7
+            yield from writing.rest()
 
     def _answers(
         self,
@@ -255,14 +261,22 @@ def _by_draft(
     # 5
     engine = DraftEngine()
     record.whole.update(engine.record)
-    for position, fill, invented in engine.fill(TakeSource(shot, take.first, take.stop), progress):
-        index = take.first + position
-        says = metadata(shot.spec, Role.RESULT, record.whole)
-        seen = _drawn(shot, index) if "quadmask" in shot.spec.picture.layers else None
-        shot.write(
-            Role.RESULT, index, fill, shot.display, as_it_is, says, generated=invented, quadmask=seen
-        )  # 7
-        yield Role.RESULT, index
+    with Writing() as writing:
+        for position, fill, invented in engine.fill(TakeSource(shot, take.first, take.stop), progress):
+            index = take.first + position
+            write = partial(
+                shot.write,
+                Role.RESULT,
+                index,
+                fill,
+                shot.display,
+                as_it_is,
+                metadata(shot.spec, Role.RESULT, record.whole),
+                generated=invented,
+                quadmask=_drawn(shot, index) if "quadmask" in shot.spec.picture.layers else None,
+            )
+            yield from writing.put((Role.RESULT, index), write)  # 7
+        yield from writing.rest()
 
 
 def _drawn(shot: Shot, index: int) -> Classes:

@@ -20,6 +20,7 @@ is known.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean, median
@@ -169,7 +170,7 @@ class SignMeter:
         self._light = light
         self._held: list[_Held] = []
         self._drift: dict[int, float | None] = {}
-        self._told: list[tuple[int, Signs]] = []
+        self._told: deque[tuple[int, Signs]] = deque()  # filled by one thread, emptied by another
 
     def around(self, matte: Box, window: Box) -> Box:
         """The part of ``window`` that a frame whose matte lies within ``matte`` is judged by."""
@@ -201,8 +202,7 @@ class SignMeter:
 
     def told(self) -> list[tuple[int, Signs]]:
         """Index and signs of the frames that were judged since this was asked last."""
-        told, self._told = self._told, []
-        return told
+        return [self._told.popleft() for _ in range(len(self._told))]
 
     def _measured(self, index: int, frame: Judged) -> _Held | None:
         box = _whole(frame.box, self._every)

@@ -24,7 +24,7 @@ from void_server.removal import Machine, Removal
 from void_server.scene import Scene
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings
 
-LENGTHS = (48, 144)
+LENGTHS = (24, 72)
 ASKED = 1000
 RENDERED = 13
 """Different frames; the shot runs through them back and forth."""

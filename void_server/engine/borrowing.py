@@ -8,45 +8,26 @@
 
 from __future__ import annotations
 
-import functools
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from void_server.engine.borrow import Box, Candidate, bring, candidate, rescaled, weights
 from void_server.engine.flow import Flow
 from void_server.engine.motion import Mask, Pixels, align, between, grow, identity, sample, sample_list
 from void_server.engine.proxy import Proxies, Tone
+from void_server.engine.shelf import PlateSource, Shelf
 from void_server.engine.trails import Trails, choose
 
-SOURCES = 4  # frames one frame borrows from; as many plates are held
+SOURCES = 4  # frames one frame borrows from
 SOFT_EDGE_PX = 2  # of the proxies: what lies this close to a hole may be touched by what is in it
 REST_FRAMES = 3  # a source is left alone for so long: the same grain twice in a row stands still
 TAKEN = 0.02  # share of a hole's pixels that makes a frame a source of it
 COVERED = 1e-3  # a pixel with less weight than this is shown by no frame
-
-
-class PlateSource(Protocol):
-    """A shot that can be read frame by frame, in any order, any number of times."""
-
-    count: int
-    height_px: int
-    width_px: int
-
-    def plate(self, index: int) -> NDArray[np.float32]:
-        """(H, W, 3) scene-linear; may be above 1 and slightly negative."""
-        ...
-
-    def hole(self, index: int) -> NDArray[np.float32]:
-        """(H, W), 0..1: what is to be replaced; where it is 0 the plate is trusted."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -81,15 +62,22 @@ class Borrowing:
         self._trails = Trails(folder, source.count, *self._small)
         self._ahead: Pixels | None = None
         self._taken_from: deque[set[int]] = deque(maxlen=REST_FRAMES)
-        self._plate: Callable[[int], Pixels] = functools.lru_cache(maxsize=SOURCES)(source.plate)
-        self._hole: Callable[[int], Pixels] = functools.lru_cache(maxsize=SOURCES)(source.hole)
+        self._shelf = Shelf(source, folder)
         self.tone = Tone(1.0)
         self.scale = max(self._size) / max(self._small)
         """Pixels of the plate in one of the proxies."""
 
+    def plate(self, index: int) -> Pixels:
+        """(H, W, 3) scene-linear, to be read before the next is asked for."""
+        return self._shelf.plate(index)
+
+    def hole(self, index: int) -> Mask:
+        """(H, W): what is to be replaced."""
+        return self._shelf.hole(index)
+
     def survey(self, index: int) -> None:
         """Take in frame ``index``; to be called for each, in order, before anything is borrowed."""
-        plate, hole = self._source.plate(index), self._source.hole(index)
+        plate, hole = self.plate(index), self.hole(index)
         if index == 0:
             self.tone = Tone.of(plate)
         self._proxies.put(index, plate, hole, self.tone)
@@ -200,12 +188,12 @@ class Borrowing:
 
     def _taken(self, one: Candidate, area: Box, places: Pixels, at: Pixels) -> tuple[Pixels, Mask]:
         """Pixels (N, 3) of ``one`` for ``places`` (N, 2), in the light here, and which are in no hole there."""
-        plate, hole = self._plate(one.index), self._hole(one.index)
+        plate, hole = self.plate(one.index), self.hole(one.index)
         if one.still:
             columns, rows = places.astype(np.intp).T
-            pixels, open_there = plate[rows, columns], hole[rows, columns] <= 0
+            pixels, open_there = plate[rows, columns], ~hole[rows, columns]
         else:
             moved = self._moved(one, area, places, at)
             pixels = bring(plate, moved)
-            open_there = sample_list((hole > 0).astype(np.float32), moved) <= 0
+            open_there = sample_list(hole.astype(np.float32), moved) <= 0
         return pixels * sample_list(one.light, at), open_there

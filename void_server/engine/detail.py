@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from void_server.engine.agreement import Agreement
-from void_server.engine.borrowing import COVERED, Borrowing, PlateSource
+from void_server.engine.borrowing import COVERED, Borrowing
 from void_server.engine.fidelity import Cells, Fidelity, Part
 from void_server.engine.flow import open_flow
 from void_server.engine.motion import Pixels
 from void_server.engine.noise import noise
 from void_server.engine.proxy import Tone
 from void_server.engine.sharpening import Sharpening
+from void_server.engine.shelf import PlateSource
 from void_server.progress import Progress
 from void_wire.errors import SettingsError
 from void_wire.messages import Stage
@@ -107,12 +108,12 @@ class Detail:
         fidelity, sharpening = _measured(source, answer, borrowing.tone)
         agreement = Agreement(fidelity, _unrest(source, answer, fidelity.cell_px, borrowing.tone))
         for index in range(source.count):
-            plate, hole = source.plate(index), source.hole(index)
-            fill, share = plate.astype(np.float32, copy=True), np.zeros(hole.shape, np.float32)
+            hole, fill = borrowing.hole(index), np.array(borrowing.plate(index))
+            share = np.zeros(hole.shape, np.float32)
             if hole.any():
-                part = Part.around(plate, hole, answer(index))
+                part = Part.around(fill, hole, answer(index))
                 cells = Cells.of(part, fidelity.cell_px, borrowing.tone)
-                borrowed = borrowing.borrow(index, hole > 0).within(part.box)
+                borrowed = borrowing.borrow(index, hole).within(part.box)
                 shown = cells.grid.down(borrowed.shown)
                 there = cells.grid.down(borrowing.tone.encode(borrowed.picture) * borrowed.shown[..., None])
                 there /= np.maximum(shown, COVERED)[..., None]

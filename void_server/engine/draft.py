@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from void_server.engine.borrow import Box, bring
-from void_server.engine.borrowing import COVERED, SOFT_EDGE_PX, Borrowing, PlateSource
+from void_server.engine.borrowing import COVERED, SOFT_EDGE_PX, Borrowing
 from void_server.engine.flow import Flow, open_flow
 from void_server.engine.inpaint import inpaint
 from void_server.engine.motion import Mask, Pixels, grow, inside, sample_list
+from void_server.engine.shelf import PlateSource
 from void_server.progress import Progress
 from void_wire.messages import Stage
 
@@ -57,7 +58,7 @@ def _fill(
         progress(Stage.FILL, index + 1, steps)
     inventions = _Inventions(borrowing)
     for index in range(source.count):
-        filled, unknown = source.plate(index).astype(np.float32, copy=True), source.hole(index) > 0
+        filled, unknown = np.array(borrowing.plate(index)), borrowing.hole(index)
         if unknown.any():
             borrowed = borrowing.borrow(index, unknown)
             cut = borrowed.box.cut

@@ -36,7 +36,7 @@ class Part:
     hole: Mask  # (h, w)
 
     @classmethod
-    def around(cls, plate: Pixels, hole: Pixels, answer: Pixels) -> Part:
+    def around(cls, plate: Pixels, hole: Mask | Pixels, answer: Pixels) -> Part:
         """Of a frame, (H, W, 3), (H, W) and (H, W, 3); the whole of it when the hole is empty."""
         height, width = hole.shape
         box = Box(0, 0, height, width)

@@ -55,7 +55,7 @@ class Proxies:
         self._hole = np.memmap(folder / "hole", np.bool_, "w+", shape=size)
         self._closed = np.memmap(folder / "shut", np.bool_, "w+", shape=size)
 
-    def put(self, index: int, plate: Pixels, hole: Pixels, tone: Tone) -> None:
+    def put(self, index: int, plate: Pixels, hole: NDArray[np.bool_] | Pixels, tone: Tone) -> None:
         """Keep frame ``index``: plate (H, W, 3) scene-linear, hole (H, W), of which anything above 0 counts."""
         size = (self.width_px, self.height_px)
         covered = (hole > 0).astype(np.float32)
