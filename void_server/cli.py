@@ -299,7 +299,7 @@ def rerun(
     server: Server = sockets.DEFAULT_ADDRESS,
     detach: Annotated[bool, typer.Option(help="Leave at once; void fetch brings it.")] = False,
 ) -> None:
-    """Do a job again with something changed, as a new job. Frames outside a --window keep their bits."""
+    """Do a job again with something changed, as a new job. The model's answers outside a --window stay."""
     from void_server.following import console, follow, outputs_of
     from void_server.local_server import announce
     from void_server.rerun import changed

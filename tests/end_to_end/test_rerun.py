@@ -29,7 +29,8 @@ def test_preview_final_and_one_window(start_server: StartServer, tmp_path: Path)
     preview = run(
         "submit", "preview", "--preview", "--steps", "2,2", "--raster", "64x64", "--window", "21",
         "--warped-noise", "corrected", "--colorspace", "lin_rec709", "--prompt", "a room", "--seed", "9",
-        "--layers", "matte,quadmask", "--plate", shot.pattern(Role.PLATE), "--remove", shot.pattern(Role.REMOVE),
+        "--layers", "matte,quadmask", "--detail", "raw",
+        "--plate", shot.pattern(Role.PLATE), "--remove", shot.pattern(Role.REMOVE),
     )  # fmt: skip
     for path in shot.folder.glob("*.exr"):
         path.unlink()
