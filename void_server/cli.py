@@ -16,7 +16,7 @@ import typer
 from void_wire import sockets
 from void_wire.errors import SettingsError, VoidError
 from void_wire.files import write_whole
-from void_wire.messages import JobSpec, JobStatus, Role, State
+from void_wire.messages import JobSpec, JobStatus, Role, State, new_job_id
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 weights_app = typer.Typer(no_args_is_help=True, help="The model's weights.")
@@ -302,10 +302,10 @@ def rerun(
     """Do a job again with something changed, as a new job. The model's answers outside a --window stay."""
     from void_server.following import console, follow, outputs_of
     from void_server.local_server import announce
-    from void_server.rerun import changed
     from void_server.sidecar import write as write_sidecar
-    from void_server.submission import check_output, new_job_id
+    from void_server.submission import check_output
     from void_wire.client import Client
+    from void_wire.rerun import changed
 
     _check_destination(out, detach)
     outputs = outputs_of(out, None, None)

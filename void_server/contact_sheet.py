@@ -23,9 +23,8 @@ from void_server.frames.matte import compose_quadmask
 from void_server.frames.matte_files import read_mattes
 from void_server.frames.overlay import overlay, write_png
 from void_server.frames.sequence import output_path
-from void_server.signs import WORTH_A_LOOK
 from void_wire.client import Client
-from void_wire.messages import JobSpec, JobStatus, Role, Signs
+from void_wire.messages import WORTH_A_LOOK, JobSpec, JobStatus, Role, Signs
 
 Picture = npt.NDArray[np.uint8]
 

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from void_server.frames.geometry import Box, Floats
 from void_server.frames.sequence import named_frames
-from void_wire.messages import Signs
+from void_wire.messages import WORTH_A_LOOK, Signs
 
 Places = NDArray[np.bool_]
 
@@ -48,9 +48,6 @@ STEADY = 0.003  # a jump of the level that nobody sees
 EDGE = 0.02  # a pixel is on the matte's edge where the smoothed matte falls by this a pixel
 ENOUGH_PX, ENOUGH_SQUARES = 64, 4
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709-6
-
-WORTH_A_LOOK = {"residual": 0.1, "seam": 0.03, "flicker": 3.0, "drift": 0.02}
-"""A frame whose sign is above this is named. Of the scenes' true frames at most one in twenty is."""
 
 
 def levels(light: Floats) -> Floats:

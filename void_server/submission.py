@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from void_server.frames.rate import frames_per_answer
 from void_server.frames.sequence import find_sequence, frames_on_disk, named_frames, output_path
 from void_server.frames.shot_checks import check_shot
 from void_wire.errors import SettingsError
-from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings
+from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings, new_job_id
 
 Files = Mapping[Role, Mapping[int, Path]]
 """What a job is made of: role -> frame number -> file."""
@@ -116,12 +114,6 @@ def source_of(sample: Path | None, given: Mapping[Role, str | None]) -> Iterator
     with tempfile.TemporaryDirectory(prefix="void_sample_") as folder:
         unpacked = unpack_sample(sample, Path(folder))
         yield {Role.PLATE: unpacked.plate, Role.QUADMASK: unpacked.quadmask}, unpacked.prompt
-
-
-def new_job_id(shot: str) -> str:
-    """A job id that nobody else has: shot, day, chance."""
-    stem = re.sub(r"[^A-Za-z0-9_-]", "_", shot).strip("_-")[:32] or "shot"
-    return f"{stem}-{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}"
 
 
 def check_output(role: Role, pattern: str, frames: FrameRange, sent: Files) -> None:

@@ -7,6 +7,8 @@ What each is for, and who answers with what, stands in PROTOCOL.md.
 from __future__ import annotations
 
 import re
+import secrets
+import time
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar, Dict, List, Optional, Tuple
@@ -350,6 +352,10 @@ class Signs:
             _told(name, getattr(self, name), 1.0)
 
 
+WORTH_A_LOOK = {"residual": 0.1, "seam": 0.03, "flicker": 3.0, "drift": 0.02}
+"""A frame whose sign is above this is named. Of frames without a fault at most one in twenty is."""
+
+
 # --- requests of a client, on the control socket -------------------------------------------------------
 
 
@@ -564,6 +570,12 @@ class FetchFrame:
     job: str
     role: Role
     frame: int
+
+
+def new_job_id(shot: str) -> str:
+    """A job id that nobody else has: shot, day, chance."""
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", shot).strip("_-")[:32] or "shot"
+    return f"{stem}-{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}"
 
 
 def check_job_id(job: str) -> None:

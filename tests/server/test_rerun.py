@@ -10,10 +10,10 @@ import pytest
 
 from void_server.jobs import JobStore
 from void_server.options import window_seeds
-from void_server.rerun import changed
 from void_wire import codec
 from void_wire.errors import IllegalTransition, MissingFrames, SettingsError, UnknownJob
 from void_wire.messages import FrameRange, JobSpec, Role, State, VoidSettings, WindowSeed
+from void_wire.rerun import changed
 
 ROLES = (Role.PLATE, Role.REMOVE)
 

@@ -13,7 +13,6 @@ from void_server.frames.geometry import Box, bounds
 from void_server.frames.matte import composite_matte
 from void_server.scene import Scene
 from void_server.signs import (
-    WORTH_A_LOOK,
     Judged,
     SignMeter,
     drift,
@@ -25,7 +24,7 @@ from void_server.signs import (
     worth_a_look,
 )
 from void_wire.errors import SettingsError
-from void_wire.messages import Signs
+from void_wire.messages import WORTH_A_LOOK, Signs
 
 SIZE = (360, 640)
 SCENES = [

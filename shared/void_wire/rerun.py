@@ -1,8 +1,9 @@
-"""What ``void rerun`` changes of a job that the server has: the rest stays, and nothing is uploaded again."""
+"""What a rerun changes of a job that the server has: the rest stays, and nothing is uploaded again."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Optional, Tuple
 
 from void_wire.errors import SettingsError
 from void_wire.messages import JobSpec, VoidSettings, WindowSeed
@@ -13,9 +14,9 @@ def changed(
     job: str,
     *,
     final: bool = False,
-    seed: int | None = None,
-    window: int | None = None,
-    prompt: str | None = None,
+    seed: Optional[int] = None,
+    window: Optional[int] = None,
+    prompt: Optional[str] = None,
 ) -> JobSpec:
     """The job ``job``: ``spec`` with what is given.
 
@@ -50,7 +51,7 @@ def changed(
     return replace(spec, job=job, void=void, prompt=spec.prompt if prompt is None else prompt)
 
 
-def _with(void: VoidSettings, own: WindowSeed) -> tuple[WindowSeed, ...]:
+def _with(void: VoidSettings, own: WindowSeed) -> Tuple[WindowSeed, ...]:
     """In the order of asking, since each is done over what stood before; nobody saw a last one that goes again."""
     before = void.window_seeds
     if before and before[-1].window == own.window:
