@@ -1,13 +1,16 @@
 """Small shots on disk, the command line and the client as a user has them: for tests with real servers."""
 
+import contextlib
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from void_server import local_server
 from void_server.frames.exr import write_frame
 from void_server.frames.geometry import Box
 from void_server.local_server import LocalServer
@@ -17,6 +20,29 @@ from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidS
 StartServer = Callable[..., LocalServer]
 METADATA: dict[str, str | float] = {"nuke/node": "vfx", "framesPerSecond": 24.0}
 TINY_MODEL = Path(__file__).parent / "golden" / "portable" / "model"
+
+
+@contextlib.contextmanager
+def servers(data_dir: Path) -> Iterator[StartServer]:
+    """Starts servers on one data folder, each in a process of its own; whatever still runs at the end is killed."""
+    started: list[LocalServer] = []
+
+    def start(address: str = "tcp://127.0.0.1:0", weights: Path | None = TINY_MODEL) -> LocalServer:
+        server = local_server.start(address, data_dir=data_dir, weights=weights, idle_exit_s=0)
+        started.append(server)
+        return server
+
+    try:
+        yield start
+    finally:
+        for server in started:
+            if server.process.poll() is None:
+                server.process.send_signal(signal.SIGTERM)
+                try:
+                    server.process.wait(timeout=10)
+                except subprocess.TimeoutExpired:
+                    server.process.kill()
+                    server.process.wait()
 
 
 @dataclass(frozen=True)

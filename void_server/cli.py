@@ -357,6 +357,14 @@ def jobs(server: Server = sockets.DEFAULT_ADDRESS) -> None:
 
 
 @app.command()
+def panel(server: Server = sockets.DEFAULT_ADDRESS) -> None:
+    """Open the hosts' panel by itself: every job of the server, watched and steered. Needs the extra panel."""
+    from void_server.panel import open_panel
+
+    raise typer.Exit(open_panel(server))
+
+
+@app.command()
 def fetch(
     job: str,
     out: Annotated[str | None, typer.Option(help="result.%04d.exr")] = None,
@@ -426,7 +434,9 @@ def demo(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="transport, exr, warp, step, draft, delivery or long.")],
+    name: Annotated[
+        str, typer.Argument(help="transport, exr, warp, step, draft, delivery, falling, long or panel.")
+    ],
     json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
     """Measure one thing beside what you would otherwise use."""
