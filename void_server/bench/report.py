@@ -12,7 +12,7 @@ from rich.table import Table
 from void_server.bench.row import Row
 from void_wire.errors import SettingsError
 
-NAMES = ("transport", "exr", "warp", "step", "draft", "delivery", "falling", "long")
+NAMES = ("transport", "exr", "warp", "step", "draft", "delivery", "falling", "long", "panel")
 
 
 def run_bench(name: str, *, as_json: bool) -> None:
@@ -23,7 +23,7 @@ def run_bench(name: str, *, as_json: bool) -> None:
         module = importlib.import_module(f"void_server.bench.{name}")
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"Benchmark {name} needs {error.name}: install the whole project with pip install 'void-compositor[void]'."
+            f"Benchmark {name} needs {error.name}: install the whole project with pip install 'void-compositor[all]'."
         ) from None
     rows: list[Row] = module.rows()
     if as_json:
