@@ -29,7 +29,7 @@ class Compare(QtWidgets.QWidget):
         self._made = "result"
         self._side = Side.WIPE
         self._at = 0.5  # of the picture's width: plate to the left
-        self.setMinimumSize(160, 90)
+        self.setMinimumSize(160, 40)  # it gives way to words that wrap
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Expanding)
 
     def show_pair(self, pair: Optional[Pair], made: str, sentence: str) -> None:
