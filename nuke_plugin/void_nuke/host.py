@@ -1,0 +1,152 @@
+"""The only file that touches Nuke. Everything here belongs on Nuke's main thread; `on_main` brings a call there.
+
+What Nuke does that is easily forgotten: executeInMainThreadWithResult swallows exceptions and gives None; called from
+the main thread it may stand still for ever; without the GUI it does not exist.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable, Dict, Mapping, Optional, TypeVar
+
+import nuke
+
+from void_nuke.knobs import BY_NAME, KNOBS, VALUELESS
+from void_nuke.snapshot import INPUTS, NodeState
+
+T = TypeVar("T")
+Node = Any
+"""One of Nuke's nodes."""
+
+_MATTES = {"remove": "remove_channel", "affected": "affected_channel"}
+
+
+def on_main(call: Callable[..., T], *args: Any) -> T:
+    """Run ``call`` on Nuke's main thread and give back its value, or raise its exception."""
+    if not nuke.GUI or threading.current_thread() is threading.main_thread():
+        return call(*args)
+    value: Dict[str, T] = {}
+    error: Dict[str, BaseException] = {}
+
+    def carry() -> None:
+        try:
+            value["it"] = call(*args)
+        except BaseException as caught:  # whatever it is, it belongs to the caller
+            error["it"] = caught
+
+    nuke.executeInMainThreadWithResult(carry)
+    if error:
+        raise error["it"]
+    return value["it"]
+
+
+def read(node: Node) -> NodeState:
+    """The node as it is now; renders nothing."""
+    connected = {name: node.input(at) for at, name in enumerate(INPUTS) if node.input(at) is not None}
+    plate = connected.get("plate")
+    return NodeState(
+        name=node.fullName(),
+        script=nuke.root()["name"].value(),
+        values={knob.name: node[knob.name].value() for knob in KNOBS if knob.code not in VALUELESS},
+        formats={
+            name: (source.format().width(), source.format().height()) for name, source in connected.items()
+        },
+        channels={name: tuple(source.channels()) for name, source in connected.items()},
+        matte_channels={name: node[knob].value() for name, knob in _MATTES.items()},
+        plate_range=(plate.firstFrame(), plate.lastFrame()) if plate is not None else None,
+    )
+
+
+def write(node: Node, values: Mapping[str, Any]) -> None:
+    """Set knobs without a step of undo: progress and state are not the artist's work."""
+    nuke.Undo.disable()
+    try:
+        for name, value in values.items():
+            node[name].setValue(value)
+    finally:
+        nuke.Undo.enable()
+
+
+def change(node: Node, what: str, values: Mapping[str, Any]) -> None:
+    """Set knobs in one step of undo named ``what``."""
+    nuke.Undo.begin()
+    try:
+        nuke.Undo.name(what)
+        for name, value in values.items():
+            node[name].setValue(value)
+    finally:
+        nuke.Undo.end()
+
+
+def grey_out(node: Node, idle: Mapping[str, bool]) -> None:
+    """Knobs that do nothing as the others stand: name -> whether it does nothing."""
+    for name, nothing in idle.items():
+        node[name].setEnabled(not nothing)
+
+
+def find(name: str) -> Optional[Node]:
+    """The node of this full name, if it is still there and still ours."""
+    node = nuke.toNode(name)
+    return node if node is not None and all(knob in node.knobs() for knob in BY_NAME) else None
+
+
+def reload_result(node: Node) -> None:
+    """Make the Read of the result look at its files again."""
+    node["result_reload"].execute()
+
+
+def say(text: str) -> None:
+    """A window with one message; in a terminal a line."""
+    nuke.message(text)
+
+
+def working_space() -> str:
+    """The project's working space by its name."""
+    return str(nuke.root()["workingSpaceLUT"].value())
+
+
+def render(node: Node, writer: str, frame: int) -> None:
+    """Render one frame of a Write inside the node, at full size whatever the proxy mode is. Blocks.
+
+    Raises RuntimeError in Nuke's words; they begin with "Cancelled" where the artist pressed cancel.
+    """
+    proxy = nuke.root()["proxy"]
+    was = proxy.value()
+    nuke.Undo.disable()
+    try:
+        if was:
+            proxy.setValue(False)
+        nuke.execute(node.node(writer), frame, frame, 1)
+    finally:
+        if was:
+            proxy.setValue(True)
+        nuke.Undo.enable()
+
+
+class ProgressBar:
+    """Nuke's own task bar with its cancel button. Make it on the main thread; tell it from any.
+
+    It disappears with `close`: Nuke shows a bar for as long as its object lives.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._task: Any = nuke.ProgressTask(name) if nuke.GUI else None
+
+    def show(self, message: str, share: float) -> None:
+        """What is being done, and how much of it: 0 to 1."""
+        if self._task is not None:
+            self._task.setMessage(message)
+            self._task.setProgress(int(100 * min(max(share, 0.0), 1.0)))
+
+    def cancelled(self) -> bool:
+        """Whether the artist pressed cancel."""
+        return self._task is not None and bool(self._task.isCancelled())
+
+    def close(self) -> None:
+        """Take it away."""
+        self._task = None
+
+
+def add_menu(command: str) -> None:
+    """The node in Nuke's menu of nodes; ``command`` is Python."""
+    nuke.menu("Nodes").addMenu("VOID").addCommand("VOID", command)

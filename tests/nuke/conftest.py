@@ -1,0 +1,36 @@
+"""A session of the fake Nuke, with the plugin's folders on its paths."""
+
+from pathlib import Path
+
+import pytest
+from nuke import _session
+
+from void_server import local_server
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def nuke():
+    """``import nuke`` in the GUI, nothing loaded; ``nuke._session.current()`` is the session."""
+    import nuke
+
+    session = _session.start(gui=True)
+    session.plugin_path.append(str(ROOT / "nuke_plugin" / "gizmos"))
+    return nuke
+
+
+@pytest.fixture
+def terminal_nuke(nuke):
+    """The same without the GUI."""
+    _session.start(gui=False).plugin_path.append(str(ROOT / "nuke_plugin" / "gizmos"))
+    return nuke
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The address of a real server without a model; it is ended with the test."""
+    started = local_server.start("tcp://127.0.0.1:0", data_dir=tmp_path / "data", weights=None, idle_exit_s=0)
+    yield started.address
+    started.process.terminate()
+    started.process.wait(timeout=30)
