@@ -3,9 +3,10 @@
 import nuke
 
 try:
-    from void_nuke import host
+    from void_nuke import controller, host
 
     host.add_menu("nuke.createNode('VOID')")
+    host.when_script_loads(controller.attach_all)
 except Exception as _error:  # nothing of ours may keep Nuke from starting
     _said = (
         f"VOID is not loaded: {type(_error).__name__}: {_error}. Build its folder anew with install/nuke.py."

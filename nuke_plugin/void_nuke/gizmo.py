@@ -90,7 +90,7 @@ def _value(value: Union[str, bool, int, float]) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return value if value.startswith("{") else word(value)
-    return f"{value:g}"
+    return str(value)
 
 
 def _call(function: str, arguments: str, otherwise: str) -> str:

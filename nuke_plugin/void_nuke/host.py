@@ -7,12 +7,13 @@ the main thread it may stand still for ever; without the GUI it does not exist.
 from __future__ import annotations
 
 import threading
-from typing import Any, Callable, Dict, Mapping, Optional, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
 
 import nuke
 
 from void_nuke.knobs import BY_NAME, KNOBS, VALUELESS
 from void_nuke.snapshot import INPUTS, NodeState
+from void_wire.errors import SettingsError
 
 T = TypeVar("T")
 Node = Any
@@ -87,7 +88,7 @@ def grey_out(node: Node, idle: Mapping[str, bool]) -> None:
 def find(name: str) -> Optional[Node]:
     """The node of this full name, if it is still there and still ours."""
     node = nuke.toNode(name)
-    return node if node is not None and all(knob in node.knobs() for knob in BY_NAME) else None
+    return node if node is not None and _ours(node) else None
 
 
 def reload_result(node: Node) -> None:
@@ -105,11 +106,47 @@ def working_space() -> str:
     return str(nuke.root()["workingSpaceLUT"].value())
 
 
-def render(node: Node, writer: str, frame: int) -> None:
+def in_gui() -> bool:
+    """Whether this Nuke has windows; known on any thread."""
+    return bool(nuke.GUI)
+
+
+def executable() -> str:
+    """The program of this Nuke; known on any thread."""
+    return str(nuke.EXE_PATH)
+
+
+def begin_export(name: str, folder: str) -> None:
+    """Let the node's two Writes write into ``folder``. Raises SettingsError when the node is gone."""
+    write(_present(name), {"export_folder": folder, "exporting": True})
+
+
+def end_export(name: str) -> None:
+    """Let them write nothing again."""
+    node = find(name)
+    if node is not None:
+        write(node, {"export_folder": "", "exporting": False})
+
+
+def save_copy(name: str, folder: str, path: str) -> None:
+    """Write a copy of the script to ``path`` whose node exports into ``folder``; the script stays as it is.
+
+    Raises SettingsError when the node is gone.
+    """
+    begin_export(name, folder)
+    try:
+        nuke.scriptSaveToTemp(path)
+    finally:
+        end_export(name)
+
+
+def render(name: str, writer: str, frame: int) -> None:
     """Render one frame of a Write inside the node, at full size whatever the proxy mode is. Blocks.
 
-    Raises RuntimeError in Nuke's words; they begin with "Cancelled" where the artist pressed cancel.
+    Raises SettingsError when the node is gone, RuntimeError in Nuke's words; they begin with "Cancelled" where the
+    artist pressed cancel.
     """
+    node = _present(name)
     proxy = nuke.root()["proxy"]
     was = proxy.value()
     nuke.Undo.disable()
@@ -121,6 +158,27 @@ def render(node: Node, writer: str, frame: int) -> None:
         if was:
             proxy.setValue(True)
         nuke.Undo.enable()
+
+
+def _present(name: str) -> Node:
+    node = find(name)
+    if node is None:
+        raise SettingsError(f"{name} is no longer in the script, so its job was not sent.")
+    return node
+
+
+def all_nodes() -> List[Node]:
+    """Every node of ours in the script."""
+    return [node for node in nuke.allNodes(recurseGroups=True) if _ours(node)]
+
+
+def when_script_loads(call: Callable[[], None]) -> None:
+    """Call ``call`` after every script that is opened."""
+    nuke.addOnScriptLoad(call)
+
+
+def _ours(node: Node) -> bool:
+    return all(name in node.knobs() for name in BY_NAME)
 
 
 class ProgressBar:

@@ -466,6 +466,7 @@ KNOBS: Tuple[Knob, ...] = (
     ),
     Knob(Code.STRING, "job", "job", "The job this node belongs to.", "", hidden=True),
     Knob(Code.STRING, "job_server", "job's server", "The address the job was sent to.", "", hidden=True),
+    Knob(Code.STRING, "job_output", "job's output", "Where the job's frames go.", "", hidden=True),
     Knob(Code.STRING, "export_folder", "export folder", "Where the two Write nodes write.", "", hidden=True),
     Knob(
         Code.BOOLEAN,

@@ -70,6 +70,12 @@ def frame_path(path: str, frame: int) -> Path:
     return Path(folder) / _NUMBER.sub(number, name)
 
 
+def pass1_path(path: str) -> str:
+    """Where Pass 1 of a result goes, which shows while Pass 2 is made: a folder beside its frames."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/pass1/{name}"
+
+
 def _newest(filled: str) -> int:
     """The highest version there is a file or folder of, 0 when there is none."""
     parts = filled.split("/")

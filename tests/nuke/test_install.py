@@ -86,6 +86,7 @@ def start(folder, code):
     nuke = (
         "class Menu:\n def addMenu(self, name): return self\n def addCommand(self, *what): print(*what, sep='|')\n"
         "def menu(name): return Menu()\n"
+        "def addOnScriptLoad(call): pass\n"
         "def pluginAddPath(path): print('path|' + path)\n"
     )
     folder.joinpath("fake").mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """The buttons, against a real server: from the node to frames the node shows, on threads as in Nuke."""
 
+import os
 import sys
 import time
 
@@ -9,9 +10,10 @@ import pytest
 from nuke._render import image
 
 from void_nuke import buttons, controller, host
-from void_server.frames.exr import read_plate
+from void_nuke.snapshot import take
+from void_server.frames.exr import read_plate, write_frame
 from void_wire.client import Client
-from void_wire.messages import State
+from void_wire.messages import JobStatus, Role, Stage, State
 
 SIZE = (96, 160)
 
@@ -77,6 +79,127 @@ def test_remove_brings_frames_into_the_node(nuke, node, server, tmp_path):
         assert client.watch(node["job"].value()).state is State.DONE
 
 
+@pytest.fixture
+def background(nuke, tmp_path, monkeypatch):
+    """A program that this Nuke starts as a Nuke of its own."""
+    program = tmp_path / "Nuke15.0"
+    program.write_text(
+        f'#!/bin/sh\n[ -z "$PYTHONPATH" ] || exit 3\nPYTHONPATH={os.pathsep.join(sys.path)} '
+        f'exec {sys.executable} -m nuke "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(nuke, "EXE_PATH", str(program))
+    return program
+
+
+def test_a_nuke_in_the_background_renders_the_export(nuke, node, server, background, monkeypatch):
+    monkeypatch.setattr(host, "render", None)  # this one renders nothing
+    node["server"].setValue(server)
+    press(node, "remove")
+    live(nuke, lambda: not controller._running)
+    assert node["status"].value() == "done: 3 frames in version 1"
+    assert (node["exporting"].value(), node["export_folder"].value()) == (False, "")
+    assert (image(node, 1002)["R"] != image(node.input(0), 1002)["R"]).any()
+
+
+def test_where_it_renders_nothing_this_nuke_does(nuke, node, server, background):
+    background.write_text("#!/bin/sh\necho no licence for a render\nexit 100\n")
+    node["server"].setValue(server)
+    seen = []
+    nuke.addKnobChanged(lambda: seen.append(nuke.thisKnob().value()), nodeClass="VOID")
+    press(node, "remove")
+    live(nuke, lambda: not controller._running)
+    assert node["status"].value() == "done: 3 frames in version 1"
+    assert any("no licence for a render" in str(value) for value in seen)
+
+
+def test_where_it_breaks_off_the_frame_is_named_and_the_job_cancelled(nuke, node, server, background):
+    text = background.read_text()
+    background.write_text(text.replace('"$@"', '$(echo "$@" | sed s/1001-1003/1001/)'))
+    node["server"].setValue(server)
+    press(node, "remove")
+    live(nuke, lambda: not controller._running)
+    assert "Frame 1002 was not rendered" in node["status"].value()
+    with Client(server) as client:
+        assert client.watch(node["job"].value()).state is State.CANCELLED
+
+
+def test_a_script_opened_again_goes_on_with_its_job(nuke, node, server, monkeypatch):
+    node["server"].setValue(server)
+    with monkeypatch.context() as closed:
+        closed.setattr(controller.Removal, "_follow", lambda *_: None)  # Nuke is closed once all is sent
+        press(node, "remove")
+        live(nuke, lambda: not controller._running)
+    assert not node["use_result"].value()
+    controller.attach_all()
+    live(nuke, lambda: node["status"].value().startswith("done"))
+    assert node["status"].value() == "done: 3 frames in version 1"
+    assert node["use_result"].value()
+    live(nuke, lambda: not controller._running)
+    node["status"].setValue("")
+    controller.attach_all()
+    live(nuke, lambda: node["status"].value().startswith("done"))
+    assert node["result"].value() == node["job_output"].value()
+
+
+def test_a_job_that_was_not_sent_whole_is_said(nuke, node, server, monkeypatch):
+    node["server"].setValue(server)
+    with monkeypatch.context() as closed:
+        closed.setattr(controller.Removal, "_follow", lambda *_: None)
+        closed.setattr(controller.export, "frames", lambda *_: iter(()))
+        closed.setattr(Client, "cancel", lambda *_: None)
+        press(node, "remove")
+        live(nuke, lambda: not controller._running)
+    controller.attach(node)
+    live(nuke, lambda: "0 of 6 files" in node["status"].value())
+
+
+class Scripted:
+    """A server that has all of Pass 1, then makes the result frame by frame."""
+
+    def __init__(self, spec):
+        self.spec, self.revision = spec, 0
+
+    def watch(self, job, after=-1, within_s=0.0):
+        self.revision += 1
+        numbers = self.spec.frames.numbers()
+        ready = {Role.PASS1: numbers, Role.RESULT: numbers[: max(0, self.revision - 2)]}
+        state = State.DONE if self.revision > 5 else State.RUNNING
+        return JobStatus(
+            job, "shot", "void", self.revision, state, self.spec.frames, 6, 6, ready=ready,
+            stage=Stage.PASS2, step=self.revision, steps=5, record={"crop": "10,20,64,32", "memory_mode": "offload"},
+        )  # fmt: skip
+
+    def fetch(self, job, role, frames, target):
+        for frame in frames:
+            value = 7 if role is Role.RESULT else 5
+            write_frame(target(frame), frame, np.full((*SIZE, 3), value, np.float16), "RGB")
+            yield frame, target(frame)
+
+
+def test_pass_1_shows_until_pass_2_comes_in_one_step_of_undo(nuke, node, monkeypatch):
+    node["engine"].setValue("void")
+    node["prompt"].setValue("a table")
+    nuke._session.current().undo.clear()
+    shot = take(host.read(node), {})
+    removal = controller.Removal(shot, host.ProgressBar("VOID"))
+    shown, reload = [], host.reload_result
+    monkeypatch.setattr(
+        host, "reload_result", lambda node: shown.append(node["result"].value()) or reload(node)
+    )
+    removal._follow(Scripted(shot.spec))
+    assert shown[0].endswith("/v001/pass1/VOID1_v001.%04d.exr")
+    assert shown[-1] == shot.output
+    assert image(node, 1001)["R"].max() == 7
+    assert node["memory"].value() == "offload"
+    assert node["box"].value() == [10, SIZE[0] - 52, 74, SIZE[0] - 20]
+    (task,) = nuke._session.current().tasks
+    assert (task.message, task.progress) == ("pass 2 5 of 5", 100)
+    nuke.Undo.undo()
+    assert not node["use_result"].value()
+    assert not nuke._session.current().undo
+
+
 def test_cancel_while_it_renders_sends_nothing(nuke, node, server):
     node["server"].setValue(server)
     press(node, "remove")
@@ -88,6 +211,16 @@ def test_cancel_while_it_renders_sends_nothing(nuke, node, server):
     assert not node["use_result"].value()
     with Client(server) as client:
         assert client.watch(node["job"].value()).state is State.CANCELLED
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_is_said_in_the_node(nuke, node, server, monkeypatch):
+    monkeypatch.setattr(host, "render", None)
+    node["server"].setValue(server)
+    press(node, "remove")
+    live(nuke, lambda: not controller._running)
+    assert node["status"].value().startswith("The plugin failed (TypeError")
+    assert not node["exporting"].value()
 
 
 def test_what_is_wrong_is_said_at_once_and_nothing_is_rendered(nuke, node):

@@ -254,9 +254,14 @@ def build(record, machine, parent, made=None):
     for name, raw in record.knobs.items():
         if name not in node._knobs:
             raise _scripts.ScriptError(f"{record.cls} has no knob {name}")
-        found = _scripts.expressions(machine, raw) if not isinstance(node._knobs[name], String_Knob) else {}
-        node._knobs[name]._take(raw, machine.words(raw) if found else (), found)
+        take(node._knobs[name], raw, machine)
     return node
+
+
+def take(knob, raw, machine):
+    """The value that a node file has for this knob."""
+    found = {} if isinstance(knob, String_Knob) else _scripts.expressions(machine, raw)
+    knob._take(raw, machine.words(raw) if found else (), found)
 
 
 def _user_knob(user):

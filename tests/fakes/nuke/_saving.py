@@ -43,19 +43,15 @@ def _value(knob):
     if knob._expressions:
         values = knob._value if isinstance(knob._value, list) else [knob._value]
         parts = [
-            "{" + knob._expressions[i] + "}" if i in knob._expressions else f"{v:g}"
+            "{" + knob._expressions[i] + "}" if i in knob._expressions else str(v)
             for i, v in enumerate(values)
         ]
         return "{" + " ".join(parts) + "}"
     if isinstance(knob, BBox_Knob):
-        return "{" + " ".join(f"{value:g}" for value in knob.value()) + "}"
+        return "{" + " ".join(str(value) for value in knob.value()) + "}"
     value = knob._value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return '"' + re.sub(r'([\\"\[\]{}$])', r"\\\1", value).replace("\n", "\\n") + '"'
-    return (
-        f"{value:g}"
-        if not isinstance(value, (list, tuple))
-        else "{" + " ".join(f"{v:g}" for v in value) + "}"
-    )
+    return str(value) if not isinstance(value, (list, tuple)) else "{" + " ".join(str(v) for v in value) + "}"
