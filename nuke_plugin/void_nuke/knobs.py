@@ -306,12 +306,12 @@ KNOBS: Tuple[Knob, ...] = (
         Code.ENUMERATION,
         "detail",
         "detail",
-        "raw: the model's answer, enlarged.\nupscale: matched to the plate around it.\nborrow: real "
-        "pixels of other frames "
-        "where they agree with the model, the rest matched.",
-        "raw",
+        "borrow: real pixels of other frames where they agree with the model, the rest matched to the plate.\n"
+        "upscale: only matched. Both come once the last pass is complete.\n"
+        "raw: the model's answer, enlarged; frames come while the model works.",
+        "borrow",
         sets="picture.detail",
-        choices=_same("raw", "upscale", "borrow"),
+        choices=_same("borrow", "upscale", "raw"),
     ),
     Knob(
         Code.BOOLEAN,

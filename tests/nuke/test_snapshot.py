@@ -40,7 +40,7 @@ def test_every_knob_arrives(node):
     asked = {
         "quality": "preview", "passes": "pass 1 only", "seed": 7, "colorspace": "ACEScg", "affected_shape": "drawn",
         "affected_first_frame": "clear", "crop": "box", "box": [10, 20, 150, 90], "crop_context": 0.5, "enlarge": True,
-        "segments": "one", "model_grow": 2, "grow": 5, "feather": 6, "detail": "borrow", "regrain": False,
+        "segments": "one", "model_grow": 2, "grow": 5, "feather": 6, "detail": "upscale", "regrain": False,
         "time_base": "model", "rate": 25.0, "encoding": "log", "exposure": "1.5", "layer_fill": True,
         "layer_difference": True, "server": "box:7900",
     }  # fmt: skip
@@ -50,7 +50,7 @@ def test_every_knob_arrives(node):
     assert shot.spec.picture == PictureSettings(
         colorspace="ACEScg", affected_shape="drawn", affected_first_frame="clear", grow_px=5, feather_px=6,
         segments="one", layers=("fill", "difference"), crop="10,6,140,70", crop_context=0.5, enlarge=True,
-        encoding="log", exposure="1.5", model_grow_px=2, detail="borrow", regrain=False,
+        encoding="log", exposure="1.5", model_grow_px=2, detail="upscale", regrain=False,
     )  # fmt: skip
     assert shot.spec.void == VoidSettings(passes=1, seed=7, preview=True, time_base="model", rate_fps=25.0)
     assert shot.server == "tcp://box:7900"
@@ -58,7 +58,7 @@ def test_every_knob_arrives(node):
 
 
 def test_engine_draft_needs_no_prompt_and_gets_no_settings_it_does_not_have(node):
-    for name, value in {"engine": "draft", "prompt": "", "detail": "borrow", "crop": "full"}.items():
+    for name, value in {"engine": "draft", "prompt": "", "detail": "raw", "crop": "full"}.items():
         node[name].setValue(value)
     spec = take(host.read(node), {}).spec
     assert spec.void is None
