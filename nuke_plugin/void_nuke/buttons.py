@@ -6,7 +6,7 @@ import os
 from typing import Any, Callable
 
 from void_nuke import controller, host
-from void_nuke.knobs import KNOBS
+from void_nuke.knobs import BY_NAME, KNOBS
 from void_nuke.snapshot import output_path, server_address, take
 from void_wire.client import Client
 from void_wire.errors import VoidError
@@ -70,8 +70,16 @@ def knob_changed(node: Any, knob: Any) -> None:
     name = knob.name()
     if name in ("engine", "crop", "time_base", "quality", "showPanel"):
         host.grey_out(node, _idle(node))
+    if name == "inputChange" and _range_untouched(node):
+        there = host.read(node).plate_range
+        if there is not None:
+            host.write(node, {"first": there[0], "last": there[1]})
     if name in ("output", "showPanel", "inputChange"):
         host.write(node, {"output_preview": _said(lambda: output_path(host.read(node), os.environ)[0])})
+
+
+def _range_untouched(node: Any) -> bool:
+    return all(node[name].value() == BY_NAME[name].value for name in ("first", "last"))
 
 
 def _idle(node: Any) -> "dict[str, bool]":

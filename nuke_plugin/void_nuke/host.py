@@ -93,7 +93,7 @@ def find(name: str) -> Optional[Node]:
 
 def reload_result(node: Node) -> None:
     """Make the Read of the result look at its files again."""
-    node["result_reload"].execute()
+    node.node("Result")["reload"].execute()
 
 
 def say(text: str) -> None:

@@ -1,10 +1,14 @@
 """The fake refuses what Nuke would refuse, so that a test that passes on it says something."""
 
+import ast
+import importlib.util
+import inspect
 import threading
+from pathlib import Path
 
 import nuke_shots as shots
 import pytest
-from nuke import _scripts
+from nuke import _knobs, _scripts
 from nuke._nodes import build
 from nuke._render import RenderError, image
 from nuke._session import Hang, WrongThread
@@ -170,19 +174,39 @@ def test_a_saved_copy_is_the_same_script_and_changes_no_name(nuke, tmp_path):
     ]
 
 
-def test_its_names_are_nukes(nuke):
-    """Against the public stubs of Nuke 13.2: the fake has no name that they do not know."""
-    import ast
-    import importlib.util
-    from pathlib import Path
-
+@pytest.fixture(scope="module")
+def stubs():
+    """Nuke 13.2's own names, by the public stubs: module names, and class -> (bases, methods)."""
     found = importlib.util.find_spec("nuke-stubs")
     if found is None:
         pytest.skip("types-nuke is not installed")
-    known = set()
+    names, classes = set(), {}
     for file in Path(found.submodule_search_locations[0]).glob("*.pyi"):
         for statement in ast.parse(file.read_text()).body:
-            names = getattr(statement, "name", None), getattr(getattr(statement, "target", None), "id", None)
-            known |= {name for name in names if name}
-            known |= {alias.asname or alias.name for alias in getattr(statement, "names", [])}
-    assert set(nuke.__all__) - known <= {"nodes"}
+            target = getattr(getattr(statement, "target", None), "id", None)
+            names |= {getattr(statement, "name", None), target}
+            names |= {alias.asname or alias.name for alias in getattr(statement, "names", [])}
+            if isinstance(statement, ast.ClassDef):
+                methods = {part.name for part in statement.body if isinstance(part, ast.FunctionDef)}
+                classes[statement.name] = ([getattr(base, "id", "") for base in statement.bases], methods)
+    return names, classes
+
+
+def test_its_names_are_nukes(nuke, stubs):
+    names, _ = stubs
+    assert set(nuke.__all__) - names <= {"nodes"}  # made at run time, and in every manual
+
+
+def test_its_classes_have_the_methods_of_nukes(nuke, stubs):
+    _, classes = stubs
+
+    def methods(name):
+        bases, own = classes.get(name, ((), set()))
+        return own.union(*map(methods, bases))
+
+    kinds = [nuke.Node, nuke.Group, nuke.Gizmo, nuke.Root, nuke.Menu, nuke.ProgressTask, nuke.Undo]
+    for kind in [*kinds, *_knobs.BY_CLASS.values()]:
+        name = "String_Knob" if kind is _knobs.Multiline_Knob else kind.__name__
+        has = {member for member, _ in inspect.getmembers(kind, inspect.isfunction) if member[0] != "_"}
+        assert name in classes
+        assert has <= methods(name), name

@@ -293,6 +293,19 @@ def test_knobs_that_do_nothing_are_grey(node):
     assert grey() == {"box", "crop_context", "passes"}
 
 
+def test_a_new_node_takes_the_plates_range_and_an_old_one_keeps_its_own(nuke, node):
+    new = nuke.createNode("VOID", inpanel=False)
+    new.setInput(0, node.input(0))
+    assert (new["first"].value(), new["last"].value()) == (1001, 1003)
+    new["first"].setValue(1002)
+    new.setInput(0, None)
+    new.setInput(0, node.input(0))
+    assert (new["first"].value(), new["last"].value()) == (1002, 1003)
+    new["output_preview"].setValue("")
+    new.showControlPanel()
+    assert "/VOID2/v001/" in new["output_preview"].value()
+
+
 def test_the_preview_of_the_path_is_the_path(node, tmp_path):
     node["output"].setValue("<folder>/<node>/<version>/x.%04d.exr")
     assert node["output_preview"].value() == f"{tmp_path}/VOID1/v001/x.%04d.exr"

@@ -90,7 +90,7 @@ class Knob(Guarded):
 
     def _take(self, raw, numbers, expressions):
         """A value of a node file: ``numbers`` and ``expressions`` by position, of what was no plain text."""
-        if expressions and not isinstance(self, String_Knob):
+        if expressions and not isinstance(self, Text):
             self._expressions = dict(expressions)
             if len(numbers) > 1:
                 self._value = [0.0 if at in expressions else float(text) for at, text in enumerate(numbers)]
@@ -102,7 +102,9 @@ def _no_function(name, arguments):
     raise NameError(f"{name} is no function of a knob's expression")
 
 
-class String_Knob(Knob):
+class Text(Knob):
+    """What every knob that holds text has in common."""
+
     def __init__(self, name, label=None, value=""):
         super().__init__(name, label, value)
 
@@ -111,6 +113,8 @@ class String_Knob(Knob):
             raise TypeError(f"{self._name} takes text, not {type(value).__name__}")
         return value
 
+
+class String_Knob(Text):
     def getText(self):
         return self._value
 
@@ -119,11 +123,12 @@ class EvalString_Knob(String_Knob):
     def evaluate(self, frame=None):
         """The text with Tcl replaced; the frame's number where one is given."""
         number = current().root["frame"].value() if frame is None else frame
-        found = self.getEvaluatedValue()
-        return re.sub(r"%0?(\d*)d", lambda match: str(int(number)).zfill(int(match[1] or 0)), found)
+        return re.sub(
+            r"%0?(\d*)d", lambda match: str(int(number)).zfill(int(match[1] or 0)), self._expanded()
+        )
 
-    def getEvaluatedValue(self):
-        """hosts.md A1.6: the expanded pattern with %04d."""
+    def _expanded(self):
+        """hosts.md A1.6: the pattern with %04d, Tcl replaced."""
         expanded = re.sub(
             r"\[value ([\w.]+)\]", lambda match: str(self._node._knob_at(match[1]).value()), self._value
         )
@@ -131,9 +136,8 @@ class EvalString_Knob(String_Knob):
 
 
 class File_Knob(EvalString_Knob):
-    def fromUserText(self, text):
-        """hosts.md A1.6: parses the range. The file must exist."""
-        raise NotImplementedError("the plugin sets text and range by themselves")
+    def getEvaluatedValue(self):
+        return self._expanded()
 
 
 class Multiline_Eval_String_Knob(EvalString_Knob):
@@ -239,15 +243,15 @@ class Enumeration_Knob(Knob):
         return value
 
 
-class Channel_Knob(String_Knob):
+class Channel_Knob(Text):
     pass
 
 
-class ChannelMask_Knob(String_Knob):
+class ChannelMask_Knob(Text):
     pass
 
 
-class Text_Knob(String_Knob):
+class Text_Knob(Text):
     pass
 
 
@@ -273,7 +277,9 @@ class PyScript_Knob(Script_Knob):
 
 
 class Link_Knob(Knob):
-    """Stands for a knob of a node inside: hosts.md A1.5, ``41 x l y T Inner.knob``."""
+    """Stands for a knob of a node inside: hosts.md A1.5, ``41 x l y T Inner.knob``. It has a value and cannot be
+    pressed.
+    """
 
     def __init__(self, name, label=None, target=""):
         super().__init__(name, label)
@@ -288,9 +294,6 @@ class Link_Knob(Knob):
 
     def setValue(self, value):
         return self.getLinkedKnob().setValue(value)
-
-    def execute(self):
-        self.getLinkedKnob().execute()
 
     def _take(self, raw, numbers, expressions):
         self.getLinkedKnob()._take(raw, numbers, expressions)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nuke import _scripts
-from nuke._knobs import BY_CLASS, Enumeration_Knob, Link_Knob, PyScript_Knob, String_Knob
+from nuke._knobs import BY_CLASS, Enumeration_Knob, Link_Knob, PyScript_Knob, Text
 from nuke._session import Guarded, current, main_only
 from nuke._tables import CLASSES, COMMON, ROOT
 
@@ -14,9 +14,19 @@ def _make(kind, name, default, choices):
         return cls(name, None, choices)
     knob = cls(name)
     knob._value = default
-    if isinstance(default, str) and not isinstance(knob, BY_CLASS["String_Knob"]):
+    if isinstance(default, str) and not isinstance(knob, Text):
         knob._parse(default)
     return knob
+
+
+class Pseudo(Guarded):
+    """hosts.md A1.5 'Callbacks': knobChanged also hears showPanel and inputChange, which are knobs by name alone."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def name(self):
+        return self._name
 
 
 class Node(Guarded):
@@ -58,7 +68,11 @@ class Node(Guarded):
     def setInput(self, number, node):
         self._inputs += [None] * (number + 1 - len(self._inputs))
         self._inputs[number] = node
+        self._changed(Pseudo("inputChange"))
         return True
+
+    def showControlPanel(self):
+        self._changed(Pseudo("showPanel"))
 
     def inputs(self):
         return sum(node is not None for node in self._inputs)
@@ -260,7 +274,7 @@ def build(record, machine, parent, made=None):
 
 def take(knob, raw, machine):
     """The value that a node file has for this knob."""
-    found = {} if isinstance(knob, String_Knob) else _scripts.expressions(machine, raw)
+    found = {} if isinstance(knob, Text) else _scripts.expressions(machine, raw)
     knob._take(raw, machine.words(raw) if found else (), found)
 
 
