@@ -47,7 +47,8 @@ def start(node: Any, shot: ShotSnapshot) -> None:
     if shot.node in _running:
         raise SettingsError(f"{shot.node} is at work on a job: cancel that first, or wait for it.")
     removal = Removal(shot, host.ProgressBar(f"VOID {shot.node}"))
-    _follow_on_thread(shot.node, removal, removal.run)
+    _running[shot.node] = removal
+    _on_thread(shot.node, removal.run)
 
 
 def render(node: Any) -> Optional[VoidError]:
@@ -80,7 +81,7 @@ def attach(node: Any) -> None:
         _running[name] = removal
         removal.follow()
 
-    _follow_on_thread(name, None, follow)
+    _on_thread(name, follow)
 
 
 def attach_all() -> None:
@@ -101,13 +102,10 @@ def cancel(node: Any) -> None:
         host.write(node, {"status": "there is no job to cancel"})
 
 
-def _follow_on_thread(name: str, removal: Optional["Removal"], follow: Callable[[], Any]) -> None:
-    if removal is not None:
-        _running[name] = removal
-
-    def work() -> None:
+def _on_thread(name: str, work: Callable[[], Any]) -> None:
+    def run() -> None:
         try:
-            follow()
+            work()
         except Exception as error:  # a bug: said where the artist looks, and in full in Nuke's terminal
             host.on_main(
                 _write_status, name, f"The plugin failed ({type(error).__name__}: {error}); see the terminal."
@@ -116,7 +114,7 @@ def _follow_on_thread(name: str, removal: Optional["Removal"], follow: Callable[
         finally:
             _running.pop(name, None)
 
-    threading.Thread(target=work, name=f"void {name}", daemon=True).start()
+    threading.Thread(target=run, name=f"void {name}", daemon=True).start()
 
 
 def _cancel_there(name: str, job: str, server: str) -> None:
@@ -156,7 +154,7 @@ class Removal:
     _reloaded: float = 0.0
 
     def run(self) -> Optional[VoidError]:
-        """All of it; returns what went wrong, having said so in the node. Bugs are raised."""
+        """All of it; returns what went wrong, having said so in the node and in a window. Bugs are raised."""
         return self._with_client(self._send, self._follow)
 
     def follow(self) -> Optional[VoidError]:
@@ -165,15 +163,19 @@ class Removal:
 
     def _with_client(self, *steps: Callable[[Client], None]) -> Optional[VoidError]:
         try:
+            self._say(f"asking {self.shot.server}")
+            with Client(self.shot.server, patience_s=_ASK_PATIENCE_S, name="nuke") as client:
+                client.connect()  # nobody there is said soon; later a silent server is waited for
             with Client(self.shot.server, name="nuke") as client:
                 for step in steps:
                     step(client)
             return None
         except _Stopped:
-            self._tell({"status": "cancelled before it was sent"})
+            self._say("cancelled before it was sent")
             return None
         except VoidError as error:
-            self._tell({"status": str(error)})
+            self._say(str(error))
+            host.announce(str(error))
             return error
         finally:
             self.bar.close()

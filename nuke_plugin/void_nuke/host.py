@@ -101,6 +101,14 @@ def say(text: str) -> None:
     nuke.message(text)
 
 
+def announce(text: str) -> None:
+    """The same from any thread, without waiting until the window is closed."""
+    if nuke.GUI and threading.current_thread() is not threading.main_thread():
+        nuke.executeInMainThread(nuke.message, (text,))
+    else:
+        nuke.message(text)
+
+
 def working_space() -> str:
     """The project's working space by its name."""
     return str(nuke.root()["workingSpaceLUT"].value())

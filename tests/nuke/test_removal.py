@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from dataclasses import replace
 
 import nuke_shots as shots
 import numpy as np
@@ -13,6 +14,7 @@ from void_nuke import buttons, controller, host
 from void_nuke.snapshot import take
 from void_server.frames.exr import read_plate, write_frame
 from void_wire.client import Client
+from void_wire.errors import GpuMemory
 from void_wire.messages import JobStatus, Role, Stage, State
 
 SIZE = (96, 160)
@@ -233,16 +235,52 @@ def test_what_is_wrong_is_said_at_once_and_nothing_is_rendered(nuke, node):
 
 
 def test_a_server_that_is_not_there_is_said_before_anything_renders(nuke, node, monkeypatch):
-    monkeypatch.setattr(
-        controller, "Client", lambda address, name: Client(address, patience_s=0.5, name=name)
-    )
+    monkeypatch.setattr(controller, "_ASK_PATIENCE_S", 0.5)
     node["server"].setValue("127.0.0.1:9")
     rendered = []
     monkeypatch.setattr(host, "render", lambda *what: rendered.append(what))
     press(node, "remove")
     live(nuke, lambda: not controller._running)
     assert "127.0.0.1:9" in node["status"].value()
+    assert nuke._session.current().messages == [node["status"].value()]
     assert not rendered
+
+
+def test_cancel_of_a_job_that_runs_keeps_its_frames(nuke, node):
+    shot = take(host.read(node), {})
+    server = Scripted(shot.spec)
+    removal = controller.Removal(shot, host.ProgressBar("VOID"))
+    watch = server.watch
+
+    def cancelled(job):
+        return replace(watch(job), state=State.CANCELLED)
+
+    def watched(job, after=-1, within_s=0.0):
+        status = watch(job)
+        nuke._session.current().tasks[0].cancelled = status.revision >= 3  # pressed in Nuke's own bar
+        return status
+
+    server.watch, server.cancel = watched, cancelled
+    removal._follow(server)
+    assert node["status"].value() == "cancelled: 2 frames in version 1"
+    assert node["use_result"].value()
+    assert controller.frame_path(shot.output, 1002).is_file()
+    assert not controller.frame_path(shot.output, 1003).is_file()
+
+
+def test_a_job_that_fails_says_why_and_keeps_what_there_is(nuke, node):
+    shot = take(host.read(node), {})
+    server = Scripted(shot.spec)
+    watch = server.watch
+    failed = {
+        "state": State.FAILED,
+        "error_code": "engine.gpu_memory",
+        "error": "The GPU has not enough memory.",
+    }
+    server.watch = lambda *asked: replace(watch(*asked), **failed) if server.revision == 3 else watch(*asked)
+    with pytest.raises(GpuMemory):
+        controller.Removal(shot, host.ProgressBar("VOID"))._follow(server)
+    assert node["use_result"].value()
 
 
 def test_a_node_that_is_deleted_meanwhile_harms_nobody(nuke, node, server):
