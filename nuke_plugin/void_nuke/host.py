@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
 
 import nuke
 
-from void_nuke.knobs import BY_NAME, KNOBS, VALUELESS
+from void_nuke.knobs import KNOBS, VALUELESS
 from void_nuke.snapshot import INPUTS, NodeState
 from void_wire.errors import SettingsError
 
@@ -186,7 +186,8 @@ def when_script_loads(call: Callable[[], None]) -> None:
 
 
 def _ours(node: Node) -> bool:
-    return all(name in node.knobs() for name in BY_NAME)
+    """By the knobs that hold a job: a Group made of an older node may lack others."""
+    return all(name in node.knobs() for name in ("job", "job_server", "job_output", "exporting"))
 
 
 class ProgressBar:
