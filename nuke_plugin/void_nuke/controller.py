@@ -19,6 +19,7 @@ import shutil
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Set
@@ -27,7 +28,7 @@ from void_nuke import export, host
 from void_nuke.output import frame_path, pass1_path
 from void_nuke.snapshot import ShotSnapshot, box_of, take
 from void_wire.client import ENDED, Client
-from void_wire.errors import MissingFrames, SettingsError, VoidError, from_code
+from void_wire.errors import MissingFrames, SettingsError, TransportError, VoidError, from_code
 from void_wire.messages import FrameRange, JobStatus, Role, State
 
 RELOAD_S = 2.0
@@ -199,8 +200,11 @@ class Removal:
                 self._progress(f"export and upload: frame {frame}", sent / len(spec.frames))
             if sent < len(spec.frames):
                 raise _Stopped
+        except TransportError:
+            raise  # there is nobody to tell
         except BaseException:
-            client.cancel(spec.job)
+            with suppress(VoidError):
+                client.cancel(spec.job)
             raise
         finally:
             shutil.rmtree(str(folder), ignore_errors=True)

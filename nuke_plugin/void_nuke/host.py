@@ -7,7 +7,8 @@ the main thread it may stand still for ever; without the GUI it does not exist.
 from __future__ import annotations
 
 import threading
-from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, TypeVar
 
 import nuke
 
@@ -60,12 +61,9 @@ def read(node: Node) -> NodeState:
 
 def write(node: Node, values: Mapping[str, Any]) -> None:
     """Set knobs without a step of undo: progress and state are not the artist's work."""
-    nuke.Undo.disable()
-    try:
+    with _no_undo():
         for name, value in values.items():
             node[name].setValue(value)
-    finally:
-        nuke.Undo.enable()
 
 
 def change(node: Node, what: str, values: Mapping[str, Any]) -> None:
@@ -157,15 +155,26 @@ def render(name: str, writer: str, frame: int) -> None:
     node = _present(name)
     proxy = nuke.root()["proxy"]
     was = proxy.value()
+    with _no_undo():
+        try:
+            if was:
+                proxy.setValue(False)
+            nuke.execute(node.node(writer), frame, frame, 1)
+        finally:
+            if was:
+                proxy.setValue(True)
+
+
+@contextmanager
+def _no_undo() -> Iterator[None]:
+    """What is done within is no step of undo; undo is as it was after it."""
+    was_off = nuke.Undo.disabled()
     nuke.Undo.disable()
     try:
-        if was:
-            proxy.setValue(False)
-        nuke.execute(node.node(writer), frame, frame, 1)
+        yield
     finally:
-        if was:
-            proxy.setValue(True)
-        nuke.Undo.enable()
+        if not was_off:
+            nuke.Undo.enable()
 
 
 def _present(name: str) -> Node:

@@ -225,6 +225,15 @@ def test_a_bug_is_said_in_the_node(nuke, node, server, monkeypatch):
     assert not node["exporting"].value()
 
 
+def test_undo_that_was_off_stays_off(nuke, node):
+    nuke.Undo.disable()
+    host.write(node, {"status": "x"})
+    assert nuke.Undo.disabled()
+    nuke.Undo.enable()
+    host.write(node, {"status": "y"})
+    assert not nuke.Undo.disabled()
+
+
 def test_what_is_wrong_is_said_at_once_and_nothing_is_rendered(nuke, node):
     node["engine"].setValue("void")
     press(node, "remove")

@@ -103,6 +103,11 @@ class Undo(Guarded):
         current().undo_enabled = True
 
     @staticmethod
+    def disabled():
+        current().check("Undo.disabled")
+        return not current().undo_enabled
+
+    @staticmethod
     def undo():
         session = current()
         session.check("Undo.undo")
