@@ -26,7 +26,6 @@ sys.path.insert(0, str(PLUGIN))
 from void_nuke.packages import PYTHONS, SYSTEMS, folder_name  # noqa: E402
 
 WANTED = ("pyzmq>=26", "msgpack>=1.0.5")
-OPTIONAL = "void_panel"
 NOTE = "void-nuke-folder.txt"
 """Stands in a folder that this program made, and lists what is in it."""
 
@@ -140,10 +139,9 @@ def _sources(made: Path) -> Iterator[str]:
     for name in ("init.py", "menu.py"):
         shutil.copy(str(PLUGIN / name), str(made / name))
         yield name
-    for source in (PLUGIN / "gizmos", PLUGIN / "void_nuke", SHARED / "void_wire", SHARED / OPTIONAL):
-        if source.is_dir():
-            shutil.copytree(str(source), str(made / source.name), ignore=clean)
-            yield f"{source.name}/"
+    for source in (PLUGIN / "gizmos", PLUGIN / "void_nuke", SHARED / "void_wire", SHARED / "void_panel"):
+        shutil.copytree(str(source), str(made / source.name), ignore=clean)
+        yield f"{source.name}/"
     shutil.copy(str(ROOT / "LICENSE"), str(made / "LICENSE"))
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 from nuke import _session
-
-from void_server import local_server
+from real_shots import servers
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -30,7 +29,5 @@ def terminal_nuke(nuke):
 @pytest.fixture
 def server(tmp_path):
     """The address of a real server without a model; it is ended with the test."""
-    started = local_server.start("tcp://127.0.0.1:0", data_dir=tmp_path / "data", weights=None, idle_exit_s=0)
-    yield started.address
-    started.process.terminate()
-    started.process.wait(timeout=30)
+    with servers(tmp_path / "data") as start:
+        yield start(weights=None).address

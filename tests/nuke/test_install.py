@@ -44,6 +44,7 @@ def test_the_folder_holds_what_nuke_needs_and_says_so(installer, wheels, tmp_pat
         "gizmos/VOID.gizmo",
         "void_nuke/host.py",
         "void_wire/client.py",
+        "void_panel/__init__.py",
         "LICENSE",
     ):
         assert (to / name).is_file()
