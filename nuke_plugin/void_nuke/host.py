@@ -185,8 +185,18 @@ def _present(name: str) -> Node:
 
 
 def all_nodes() -> List[Node]:
-    """Every node of ours in the script."""
+    """Every node of ours in the script, the newest first."""
     return [node for node in nuke.allNodes(recurseGroups=True) if _ours(node)]
+
+
+def show(node: Node) -> None:
+    """Select the node alone, bring it into view and open its properties."""
+    with _no_undo():
+        for other in nuke.selectedNodes():
+            other.setSelected(False)
+        node.setSelected(True)
+    nuke.zoomToFitSelected()
+    node.showControlPanel()
 
 
 def when_script_loads(call: Callable[[], None]) -> None:
@@ -226,3 +236,13 @@ class ProgressBar:
 def add_menu(command: str) -> None:
     """The node in Nuke's menu of nodes; ``command`` is Python."""
     nuke.menu("Nodes").addMenu("VOID").addCommand("VOID", command)
+
+
+def add_panel(widget: str, name: str, identifier: str) -> None:
+    """A panel in Nuke's menu of panes; ``widget`` is Python that Nuke evaluates to its class, where menu.py runs.
+
+    ``identifier`` is what saved layouts know it by.
+    """
+    from nukescripts import registerWidgetAsPanel  # a Nuke without its GUI may have none
+
+    registerWidgetAsPanel(widget, name, identifier, create=False)

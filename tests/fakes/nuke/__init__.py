@@ -16,9 +16,11 @@ from nuke._nodes import (
     delete,
     nodes,
     root,
+    selectedNodes,
     thisKnob,
     thisNode,
     toNode,
+    zoomToFitSelected,
 )
 from nuke._render import execute
 from nuke._session import main_only as _main_only
@@ -55,9 +57,11 @@ __all__ = [
     "removeKnobChanged",
     "root",
     "scriptSaveToTemp",
+    "selectedNodes",
     "thisKnob",
     "thisNode",
     "toNode",
+    "zoomToFitSelected",
 ]  # fmt: skip
 
 NUKE_VERSION_MAJOR, NUKE_VERSION_STRING = 15, "15.0v4"

@@ -71,7 +71,11 @@ class Node(Guarded):
         self._changed(Pseudo("inputChange"))
         return True
 
+    def setSelected(self, selected):
+        self._knobs["selected"]._value = bool(selected)
+
     def showControlPanel(self):
+        current().shown.append(self.fullName())
         self._changed(Pseudo("showPanel"))
 
     def inputs(self):
@@ -355,13 +359,24 @@ def toNode(name):
 
 @main_only
 def allNodes(filter="", group=None, recurseGroups=False):
+    """The newest first."""
     found = []
-    for node in (group or current().root)._nodes:
+    for node in reversed((group or current().root)._nodes):
         if not filter or node._class == filter:
             found.append(node)
         if recurseGroups and isinstance(node, Group):
             found += allNodes(filter, node, True)
     return found
+
+
+@main_only
+def selectedNodes(filter=""):
+    return [node for node in allNodes(filter) if node._knobs["selected"]._value]
+
+
+@main_only
+def zoomToFitSelected():
+    current().zoomed_to = [node.fullName() for node in allNodes("", None, True) if node["selected"].value()]
 
 
 @main_only

@@ -30,7 +30,11 @@ class Session:
         self.undo_open = None
         self.undo_enabled = True
         self.root = None
-        self.commands = {}  # menu path -> script
+        self.commands = {}  # menu path -> script, or what is called
+        self.panels = {}  # id -> what opens it
+        self.main = {}  # the names of menu.py and of the Script Editor
+        self.shown = []  # full names of nodes whose properties were opened
+        self.zoomed_to = []
         self.tasks = []  # every ProgressTask
         self.cancel_after = None  # nuke.execute: the user cancels after so many frames
 
