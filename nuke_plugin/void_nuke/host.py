@@ -1,4 +1,4 @@
-"""The only file that touches Nuke. Everything here belongs on Nuke's main thread; `on_main` brings a call there.
+"""The only file that touches Nuke, `probes` aside. It belongs on Nuke's main thread; `on_main` brings a call there.
 
 What Nuke does that is easily forgotten: executeInMainThreadWithResult swallows exceptions and gives None; called from
 the main thread it may stand still for ever; without the GUI it does not exist.
@@ -61,7 +61,7 @@ def read(node: Node) -> NodeState:
 
 def write(node: Node, values: Mapping[str, Any]) -> None:
     """Set knobs without a step of undo: progress and state are not the artist's work."""
-    with _no_undo():
+    with no_undo():
         for name, value in values.items():
             node[name].setValue(value)
 
@@ -117,6 +117,17 @@ def in_gui() -> bool:
     return bool(nuke.GUI)
 
 
+def version() -> str:
+    """Of this Nuke, as it writes it."""
+    return str(nuke.NUKE_VERSION_STRING)
+
+
+def go_to(frame: int) -> None:
+    """Make this the script's frame."""
+    with no_undo():
+        nuke.root()["frame"].setValue(frame)
+
+
 def executable() -> str:
     """The program of this Nuke; known on any thread."""
     return str(nuke.EXE_PATH)
@@ -155,7 +166,7 @@ def render(name: str, writer: str, frame: int) -> None:
     node = _present(name)
     proxy = nuke.root()["proxy"]
     was = proxy.value()
-    with _no_undo():
+    with no_undo():
         try:
             if was:
                 proxy.setValue(False)
@@ -166,7 +177,7 @@ def render(name: str, writer: str, frame: int) -> None:
 
 
 @contextmanager
-def _no_undo() -> Iterator[None]:
+def no_undo() -> Iterator[None]:
     """What is done within is no step of undo; undo is as it was after it."""
     was_off = nuke.Undo.disabled()
     nuke.Undo.disable()
@@ -191,7 +202,7 @@ def all_nodes() -> List[Node]:
 
 def show(node: Node) -> None:
     """Select the node alone, bring it into view and open its properties."""
-    with _no_undo():
+    with no_undo():
         for other in nuke.selectedNodes():
             other.setSelected(False)
         node.setSelected(True)

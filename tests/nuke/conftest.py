@@ -1,5 +1,7 @@
 """A session of the fake Nuke, with the plugin's folders on its paths."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,16 @@ def server(tmp_path):
     """The address of a real server without a model; it is ended with the test."""
     with servers(tmp_path / "data") as start:
         yield start(weights=None).address
+
+
+@pytest.fixture
+def background(nuke, tmp_path, monkeypatch):
+    """A program that this Nuke starts as a Nuke of its own."""
+    program = tmp_path / "Nuke15.0"
+    program.write_text(
+        f'#!/bin/sh\n[ -z "$PYTHONPATH" ] || exit 3\nPYTHONPATH={os.pathsep.join(sys.path)} '
+        f'exec {sys.executable} -m nuke "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(nuke, "EXE_PATH", str(program))
+    return program

@@ -1,6 +1,5 @@
 """The buttons, against a real server: from the node to frames the node shows, on threads as in Nuke."""
 
-import os
 import sys
 import time
 from dataclasses import replace
@@ -79,19 +78,6 @@ def test_remove_brings_frames_into_the_node(nuke, node, server, tmp_path):
     assert not session.undo, "progress is no step of undo"
     with Client(server) as client:
         assert client.watch(node["job"].value()).state is State.DONE
-
-
-@pytest.fixture
-def background(nuke, tmp_path, monkeypatch):
-    """A program that this Nuke starts as a Nuke of its own."""
-    program = tmp_path / "Nuke15.0"
-    program.write_text(
-        f'#!/bin/sh\n[ -z "$PYTHONPATH" ] || exit 3\nPYTHONPATH={os.pathsep.join(sys.path)} '
-        f'exec {sys.executable} -m nuke "$@"\n'
-    )
-    program.chmod(0o755)
-    monkeypatch.setattr(nuke, "EXE_PATH", str(program))
-    return program
 
 
 def test_a_nuke_in_the_background_renders_the_export(nuke, node, server, background, monkeypatch):

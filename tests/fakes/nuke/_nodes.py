@@ -102,6 +102,12 @@ class Node(Guarded):
 
         return channel_names(self)
 
+    def sample(self, channel, x, y, dx=1, dy=1):
+        """A pixel of the script's frame, by its middle, from the lower left corner."""
+        from nuke._render import pixel
+
+        return pixel(self, channel, x, y)
+
     def hasError(self):
         return False
 

@@ -84,6 +84,13 @@ def image(node, frame):
     return _CLASSES[node._class](node, lambda number: image(node.input(number), frame), frame)
 
 
+def pixel(node, channel, x, y):
+    made = image(node, current().root["frame"].value())
+    if not (0 <= x < made.size[0] and 0 <= y < made.size[1]):
+        return 0.0
+    return float(made[_RGBA[channel]][int(y), int(x)])
+
+
 def _file(node, frame):
     return Path(node["file"].evaluate(frame))
 
@@ -109,6 +116,13 @@ def _read(node, source, frame):
     }
     metadata = {k: v for k, v in file.layout.metadata.items() if isinstance(v, (str, int, float))}
     return Image(channels, (display.width, display.height), metadata)
+
+
+def _constant(node, source, frame):
+    made = _root_size()
+    color = dict(zip("RGBA", node["color"].value(), strict=True))
+    names = _SETS[node["channels"].value()]
+    return Image({name: np.full(made[::-1], color[name], np.float32) for name in names}, made, {})
 
 
 def _expression(node, source, frame):
@@ -266,8 +280,9 @@ def _through(node, source, frame):
 
 _CLASSES = {
     "Read": _read, "Input": _input, "Output": _through, "Dot": _through, "NoOp": _through, "Write": _through,
-    "Expression": _expression, "Copy": _copy, "Clamp": _each(lambda node, pixels: np.clip(pixels, 0, 1)),
-    "Dilate": _each(_dilate), "Blur": _each(_blur), "Keymix": _keymix, "Switch": _switch, "Premult": _premult,
+    "Constant": _constant, "Expression": _expression, "Copy": _copy,
+    "Clamp": _each(lambda node, pixels: np.clip(pixels, 0, 1)), "Dilate": _each(_dilate),
+    "Blur": _each(_blur), "Keymix": _keymix, "Switch": _switch, "Premult": _premult,
     "Crop": _crop, "Reformat": _reformat, "Transform": _transform, "Merge2": _merge,
 }  # fmt: skip
 
