@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable
 
-from void_nuke import controller, host
+from void_nuke import controller, farm, host
 from void_nuke.knobs import BY_NAME, KNOBS
 from void_nuke.snapshot import output_path, server_address, take
 from void_wire.client import Client
@@ -63,6 +63,13 @@ def remove(node: Any) -> None:
 def cancel(node: Any) -> None:
     """Stop the node's job; frames that are done stay."""
     controller.cancel(node)
+
+
+def farm_job(node: Any) -> None:
+    """Write the removal as files for a farm; what is wrong is said first."""
+    said = _said(lambda: f"Farm job written; its commands: {farm.write(take(host.read(node), os.environ))}")
+    host.write(node, {"status": said})
+    host.say(said)
 
 
 def knob_changed(node: Any, knob: Any) -> None:

@@ -408,6 +408,14 @@ KNOBS: Tuple[Knob, ...] = (
     ),
     Knob(Code.TEXT, "output_preview", "next", "The path with everything replaced.", "save the script first"),
     Knob(
+        Code.BUTTON,
+        "farm_job",
+        "Write farm job",
+        "Writes this removal into a folder beside the path, with the two commands that a farm runs: one renders plate "
+        "and mattes, one sends them and brings the result home. Nothing is rendered or sent now.",
+        press="farm_job",
+    ),
+    Knob(
         Code.BOOLEAN,
         "layer_fill",
         "fill",

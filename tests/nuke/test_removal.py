@@ -302,7 +302,7 @@ def test_in_a_terminal_it_runs_in_the_foreground(terminal_nuke, server, tmp_path
 
 def test_without_the_plugin_every_button_says_so_in_one_sentence(nuke, node, monkeypatch):
     monkeypatch.setitem(sys.modules, "void_nuke", None)
-    for knob in ("remove", "cancel", "from_input", "test_connection", "colorspace_from_script"):
+    for knob in ("remove", "cancel", "farm_job", "from_input", "test_connection", "colorspace_from_script"):
         press(node, knob)
         said = nuke._session.current().messages.pop()
         assert "not loaded here" in said
