@@ -40,7 +40,7 @@ def complete(take: Take, answers: Iterable[Answer]) -> Iterator[tuple[Role, int,
     for role, index, segment, answer in answers:
         parts = waiting.setdefault((role, index), [])
         parts.append((segment, answer))
-        if len(parts) == take.covering(index):
+        if len(parts) == len(take.covering(index)):
             yield role, index, waiting.pop((role, index))
 
 
@@ -92,7 +92,7 @@ class Merge:
         self._kept: dict[Segment, npt.NDArray[np.float16]] = {}
 
     def put(self, role: Role, index: int, parts: Parts) -> Iterator[Written]:
-        """Write a frame; the first few wait for each other, because their grain is measured."""
+        """Write a frame; where grain is put on, the first few wait for each other, because theirs is measured."""
         segment = parts[-1][0]
         key, fill = (role, segment), joined(index, parts)
         if key in self._lacking:
@@ -100,7 +100,8 @@ class Merge:
             return
         pending = self._pending.setdefault(key, {})
         pending[index] = fill
-        if len(pending) == min(GRAIN_FRAMES, len(self._take)):
+        needed = 1 if self._grains[segment] is NONE else min(GRAIN_FRAMES, len(self._take))
+        if len(pending) == needed:
             self._lacking[key] = self._lack(segment, pending)
             del self._pending[key]
             for waited, its_fill in pending.items():
@@ -134,7 +135,7 @@ class Merge:
         source = TakeSource(self._shot, take.first, take.stop)
         for position, fill, share in detail.fill(source, answer, progress):
             index = take.first + position
-            segments = self._covering(index)
+            segments = take.covering(index)
             box, segment = common_box(segments), segments[-1]
             self._says[segment].update(detail.record)
             write = partial(
@@ -180,14 +181,14 @@ class Merge:
     def _attributes(self, role: Role, segment: Segment) -> dict[str, str]:
         return metadata(self._shot.spec, role, {**self._record.whole, **self._says[segment]})
 
-    def _covering(self, index: int) -> list[Segment]:
-        return [segment for segment in self._take.segments if segment.covers(index)]
-
     def _fill(self, index: int) -> tuple[Floats, Box]:
         """Of a frame that was kept: the encoded canvas, and its box."""
         return joined(
             index,
-            [(one, self._kept[one][index - one.first].astype(np.float32)) for one in self._covering(index)],
+            [
+                (one, self._kept[one][index - one.first].astype(np.float32))
+                for one in self._take.covering(index)
+            ],
         )
 
     def _plate_grain(self, segment: Segment) -> Grain:

@@ -6,6 +6,7 @@
     mattes ----1 check-2 crop-3 quadmask------+-4 engine void, both passes--+                    +-7 over the plate,
     plate, mattes -1 check-5 engine draft, at plate resolution, frame by frame-------------------+   EXR
 
+2 finds the takes, which lie between two cuts, and their segments, which have a crop each; 3 to 7 are for each take.
 Runs in the worker process. Knows frames and engines, no sockets and no jobs.
 """
 
@@ -137,7 +138,7 @@ class Removal:
         marked = [take for take in takes if take.segments]
         plan = None if spec.void is None else _plan(shot, marked, spec.void.as_run(), record)
         for take in takes:
-            if take not in marked:
+            if not take.segments:
                 frames = _untouched(shot, take, record)
             else:
                 told = share_of(progress, marked.index(take), len(marked))
@@ -209,8 +210,9 @@ class Removal:
             settings, every = plan.settings_of(segment), plan.every
             at = sampled(len(segment), every)
             shown = one.only(at, folder) if every > 1 else one
-            path = folder / f"answers-{segment.first}"
-            answers = np.memmap(path, np.float32, "w+", shape=shown.plates.shape)
+            if every > 1:
+                path = folder / f"answers-{segment.first}"
+                answers = np.memmap(path, np.float32, "w+", shape=shown.plates.shape)
             for decoded in model.remove(shown.plates, shown.quadmasks, shot.spec.prompt, settings, told):
                 role = Role.RESULT if decoded.passes == settings.passes else Role.PASS1
                 if every == 1:
@@ -226,9 +228,8 @@ class Removal:
 
     def _loaded(self, progress: Progress) -> Model:
         if self._model is None:
-            from void_server.engine.void import (
-                VoidEngine,
-            )  # torch takes seconds to import: only when it is used
+            # torch takes seconds to import: only when it is used
+            from void_server.engine.void import VoidEngine
 
             self._model = VoidEngine.load(
                 self._machine.weights,

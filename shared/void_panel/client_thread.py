@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from abc import ABC, abstractmethod
 from typing import Callable, Generic, Optional, TypeVar
 
 from void_panel.events import Event
@@ -20,7 +21,7 @@ Post = Callable[[Event], None]
 Request = TypeVar("Request")
 
 
-class ClientThread(threading.Thread, Generic[Request]):
+class ClientThread(threading.Thread, ABC, Generic[Request]):
     """Asks of the panel go in with `ask`, events come out through ``post``, which must return at once.
 
     Nobody waits for this thread: `stop` only says so, and it leaves when its Client lets it. Jobs go on.
@@ -65,13 +66,13 @@ class ClientThread(threading.Thread, Generic[Request]):
                 self.failed(VoidError(f"The panel stumbled ({error!r}); its log has more."))
             self._stopping.wait(PAUSE_S)
 
+    @abstractmethod
     def serve(self, client: Client) -> None:
         """Do what is asked until `stop`. What it raises ends the client, and a new one is made."""
-        raise NotImplementedError
 
+    @abstractmethod
     def failed(self, error: VoidError) -> None:
         """The client ended with ``error``."""
-        raise NotImplementedError
 
     def _tell(self, event: Event) -> None:
         if not self._stopping.is_set():

@@ -171,15 +171,23 @@ class _Jobs(QtCore.QAbstractTableModel):
         self._rows = {job: self._rows[job] for job in self._order}
 
 
+def _ground(
+    delegate: QtWidgets.QStyledItemDelegate, painter: QtGui.QPainter, option: Any, index: Any
+) -> JobRow:
+    """Draw a cell as the style has it, without words; gives what it is about."""
+    row: JobRow = index.data(Qt.ItemDataRole.UserRole)
+    delegate.initStyleOption(option, index)
+    option.text = ""
+    style = option.widget.style()
+    style.drawControl(QtWidgets.QStyle.ControlElement.CE_ItemViewItem, option, painter, option.widget)
+    return row
+
+
 class _StateDelegate(QtWidgets.QStyledItemDelegate):
     """A dot in the state's colour before its words."""
 
     def paint(self, painter: QtGui.QPainter, option: Any, index: Any) -> None:
-        row: JobRow = index.data(Qt.ItemDataRole.UserRole)
-        self.initStyleOption(option, index)
-        option.text = ""
-        style = option.widget.style()
-        style.drawControl(QtWidgets.QStyle.ControlElement.CE_ItemViewItem, option, painter, option.widget)
+        row = _ground(self, painter, option, index)
         colour = tints.on_row(tints.STATES[row.state], option.palette, _selected(option))
         painter.save()
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
@@ -194,11 +202,7 @@ class _ProgressDelegate(QtWidgets.QStyledItemDelegate):
     """What a job does, over a thin line of how much of that is done."""
 
     def paint(self, painter: QtGui.QPainter, option: Any, index: Any) -> None:
-        row: JobRow = index.data(Qt.ItemDataRole.UserRole)
-        self.initStyleOption(option, index)
-        option.text = ""
-        style = option.widget.style()
-        style.drawControl(QtWidgets.QStyle.ControlElement.CE_ItemViewItem, option, painter, option.widget)
+        row = _ground(self, painter, option, index)
         _write(painter, option, row.doing, option.rect.adjusted(4, 0, -6, 0), row.state in OPEN)
         if row.share is None or row.state not in OPEN:
             return

@@ -84,7 +84,7 @@ def test_every_frame_is_seen_by_one_segment_or_by_two_that_hold_all_it_marks(
     ]
     (take,) = plan(marked)
     for index, box in enumerate(marked):
-        covering = [segment for segment in take.segments if segment.covers(index)]
+        covering = take.covering(index)
         assert len(covering) in ((1, 2) if any(marked) else (0,))
         for segment in covering:
             assert box is None or box.within(segment.fit.box) == box

@@ -62,9 +62,9 @@ class Take:
         smaller = tuple(replace(segment, fit=halved(segment.fit)) for segment in self.segments)
         return replace(self, segments=smaller)
 
-    def covering(self, index: int) -> int:
-        """How many segments have this index: 1, 2 where it goes from one to the next, 0 with nothing marked."""
-        return sum(segment.covers(index) for segment in self.segments)
+    def covering(self, index: int) -> list[Segment]:
+        """The segments that have this index: one, two where it goes from one to the next, none if nothing is marked."""
+        return [segment for segment in self.segments if segment.covers(index)]
 
 
 def plan_takes(
