@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from void_server.engine.borrow import Box as Area
 from void_server.engine.detail import Detail
 from void_server.frames.color import ColorTransform
 from void_server.frames.crop import describe
@@ -20,7 +21,7 @@ from void_server.metadata import metadata
 from void_server.model_input import ModelInput
 from void_server.progress import Progress
 from void_server.record import Record
-from void_server.shot import Shot, TakeSource, as_it_is
+from void_server.shot import Fill, Shot, drawn_on
 from void_server.writing import Writing, Written
 from void_wire.messages import Role, VoidSettings
 
@@ -88,24 +89,24 @@ class Merge:
             for segment, grain in self._grains.items()
         }
         self._lacking: dict[tuple[Role, Segment], Grain] = {}
-        self._pending: dict[tuple[Role, Segment], dict[int, tuple[Floats, Box]]] = {}
+        self._pending: dict[tuple[Role, Segment], dict[int, Parts]] = {}
         self._kept: dict[Segment, npt.NDArray[np.float16]] = {}
 
     def put(self, role: Role, index: int, parts: Parts) -> Iterator[Written]:
         """Write a frame; where grain is put on, the first few wait for each other, because theirs is measured."""
         segment = parts[-1][0]
-        key, fill = (role, segment), joined(index, parts)
+        key = (role, segment)
         if key in self._lacking:
-            yield from self._write(role, segment, index, *fill)
+            yield from self._write(role, index, parts)
             return
         pending = self._pending.setdefault(key, {})
-        pending[index] = fill
+        pending[index] = parts
         needed = 1 if self._grains[segment] is NONE else min(GRAIN_FRAMES, len(self._take))
         if len(pending) == needed:
             self._lacking[key] = self._lack(segment, pending)
             del self._pending[key]
-            for waited, its_fill in pending.items():
-                yield from self._write(role, segment, waited, *its_fill)
+            for waited, its_parts in pending.items():
+                yield from self._write(role, waited, its_parts)
 
     def keep(self, index: int, parts: Parts) -> None:
         """Hold the answer to a frame until all are there, for `detailed`."""
@@ -117,23 +118,24 @@ class Merge:
                 )
             self._kept[segment][index - segment.first] = answer
 
-    def detailed(self, progress: Progress) -> Iterator[Written]:
-        """Write every frame of the take from what was kept, with what the other frames show (`Detail`)."""
-        take, display, picture = self._take, self._shot.display, self._shot.spec.picture
+    def detailed(self, detail: Detail, progress: Progress) -> Iterator[Written]:
+        """Write every frame of the take from what was kept and from what ``detail`` saw of the others."""
+        take, display = self._take, self._shot.display
         lacking = {
-            segment: self._lack(segment, {index: self._fill(index) for index in _middle(segment)})
+            segment: self._lack(segment, {index: self._parts(index) for index in _middle(segment)})
             for segment in take.segments
         }
-        detail = Detail(picture.detail)
 
-        def answer(position: int) -> Floats:
-            fill, box = self._fill(take.first + position)
-            canvas = np.full((display.height, display.width, 3), np.nan, np.float32)
-            box.of(canvas, display)[:] = self._color.decode(fill)
+        def answer(position: int, area: Area) -> Floats:
+            index = take.first + position
+            box = Box(area.left, area.top, area.right - area.left, area.bottom - area.top)
+            box = box.moved(display.x, display.y)
+            canvas = np.full((box.height, box.width, 3), np.nan, np.float32)
+            if (seen := common_box(take.covering(index)).within(box)) is not None:
+                seen.of(canvas, box)[:] = self._fill(index, self._parts(index))(seen)
             return canvas
 
-        source = TakeSource(self._shot, take.first, take.stop)
-        for position, fill, share in detail.fill(source, answer, progress):
+        for position, fill, share in detail.fill(answer, progress):
             index = take.first + position
             segments = take.covering(index)
             box, segment = common_box(segments), segments[-1]
@@ -142,9 +144,8 @@ class Merge:
                 self._shot.write,
                 Role.RESULT,
                 index,
-                box.of(fill, display),
+                drawn_on(fill, display),
                 box,
-                as_it_is,
                 self._attributes(Role.RESULT, segment),
                 lacking[segment],
                 self._seed,
@@ -154,14 +155,14 @@ class Merge:
             )
             yield from self._writing.put((Role.RESULT, index), write)
 
-    def _write(self, role: Role, segment: Segment, index: int, fill: Floats, box: Box) -> Iterator[Written]:
+    def _write(self, role: Role, index: int, parts: Parts) -> Iterator[Written]:
+        box, segment = common_box(self._take.covering(index)), parts[-1][0]
         write = partial(
             self._shot.write,
             role,
             index,
-            fill,
+            self._fill(index, parts),
             box,
-            self._color.decode,
             self._attributes(role, segment),
             self._lacking[role, segment],
             self._seed,
@@ -181,15 +182,14 @@ class Merge:
     def _attributes(self, role: Role, segment: Segment) -> dict[str, str]:
         return metadata(self._shot.spec, role, {**self._record.whole, **self._says[segment]})
 
-    def _fill(self, index: int) -> tuple[Floats, Box]:
-        """Of a frame that was kept: the encoded canvas, and its box."""
-        return joined(
-            index,
-            [
-                (one, self._kept[one][index - one.first].astype(np.float32))
-                for one in self._take.covering(index)
-            ],
-        )
+    def _fill(self, index: int, parts: Parts) -> Fill:
+        return lambda box: self._color.decode(joined(index, parts, box))
+
+    def _parts(self, index: int) -> Parts:
+        """The answers to a frame that was kept."""
+        return [
+            (one, self._kept[one][index - one.first].astype(np.float32)) for one in self._take.covering(index)
+        ]
 
     def _plate_grain(self, segment: Segment) -> Grain:
         if not self._shot.spec.picture.regrain:
@@ -199,14 +199,18 @@ class Merge:
             (shot.canvas(index, box), box.of(shot.matte(index), shot.display)) for index in _middle(segment)
         )
 
-    def _lack(self, segment: Segment, fills: Mapping[int, tuple[Floats, Box]]) -> Grain:
-        """The plate's grain less what the answers have of it, around the matte: encoded canvases by index."""
+    def _lack(self, segment: Segment, answers: Mapping[int, Parts]) -> Grain:
+        """The plate's grain less what the ``answers`` have of it, around the matte, by index."""
         grain = self._grains[segment]
         if grain is NONE:
             return NONE
+        boxes = {index: common_box(self._take.covering(index)) for index in answers}
         present = measure(
-            (self._color.decode(fill), box.of(self._shot.matte(index), self._shot.display))
-            for index, (fill, box) in fills.items()
+            (
+                self._fill(index, parts)(boxes[index]),
+                boxes[index].of(self._shot.matte(index), self._shot.display),
+            )
+            for index, parts in answers.items()
         )
         return grain.without(present)
 

@@ -5,7 +5,8 @@ They lie in files, so that memory does not grow with the shot.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,30 +41,43 @@ class ModelInput:
 
 
 def model_inputs(
-    shot: Shot, take: Take, color: ColorTransform, folder: Path, progress: Progress
+    shot: Shot,
+    take: Take,
+    color: ColorTransform,
+    folder: Path,
+    progress: Progress,
+    look: Callable[[int], None] = lambda position: None,
 ) -> tuple[list[ModelInput], ColorTransform, dict[str, str]]:
     """What the model gets of ``take``, the colour with the exposure found, and what the record says of the light.
 
     Every frame is looked at once. The exposure that the meter finds is known after the last, is one for the whole
     take, and is put on at the raster. Files go to ``folder``; ``progress`` is told the second half of Stage.DECODE.
+    ``look`` is called with each position in the take, in order, on a thread of its own while the next frame is read.
     """
     count, picture = len(shot.frames), shot.spec.picture
     asked = picture.exposure_stops()
     color = color.exposed(asked or 0.0)
     inputs = [_empty(segment, len(segment), folder) for segment in take.segments]
     meter = LightMeter()
-    for index in range(take.first, take.stop):
-        mattes = shot.mattes(index)
-        first_frame_clear = index == take.first and picture.affected_first_frame == "clear"
-        seen = [one for one in inputs if one.segment.covers(index)]
-        for one in seen:
-            fit, position = one.segment.fit, index - one.segment.first
-            light = color.light(shot.canvas(index, fit.box))
-            if one is seen[0]:
-                meter.see(light, _surroundings(mattes, fit.box, shot.display))
-            one.plates[position] = fit.to_raster(color.fold(light))
-            one.quadmasks[position] = _quadmask(mattes, fit, shot.display, picture, first_frame_clear)
-        progress(Stage.DECODE, count + index + 1, 2 * count)
+    with ThreadPoolExecutor(1, "looking") as beside:
+        looked: Future[None] | None = None
+        for index in range(take.first, take.stop):
+            mattes = shot.mattes(index)
+            first_frame_clear = index == take.first and picture.affected_first_frame == "clear"
+            seen = [one for one in inputs if one.segment.covers(index)]
+            for one in seen:
+                fit, position = one.segment.fit, index - one.segment.first
+                light = color.light(shot.canvas(index, fit.box))
+                if one is seen[0]:
+                    meter.see(light, _surroundings(mattes, fit.box, shot.display))
+                one.plates[position] = fit.to_raster(color.fold(light))
+                one.quadmasks[position] = _quadmask(mattes, fit, shot.display, picture, first_frame_clear)
+            if looked is not None:
+                looked.result()
+            looked = beside.submit(look, index - take.first)
+            progress(Stage.DECODE, count + index + 1, 2 * count)
+        if looked is not None:
+            looked.result()
     white = color.white
     if asked is None and not color.is_video:
         metered = color.exposed(meter.stops())

@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from void_server import __version__
 from void_server.engine.cuts import Cuts
+from void_server.engine.detail import Detail
 from void_server.engine.draft import DraftEngine
 from void_server.engine.flow import open_flow
 from void_server.engine.time_base import rebuild, sampled
@@ -43,7 +44,7 @@ from void_server.metadata import metadata
 from void_server.model_input import ModelInput, model_inputs
 from void_server.progress import Progress, share_of
 from void_server.record import Record
-from void_server.shot import Shot, TakeSource, as_it_is
+from void_server.shot import Shot, TakeSource, drawn_on
 from void_server.signs import summary
 from void_server.window_plan import WindowPlan
 from void_server.writing import Writing, Written
@@ -169,7 +170,8 @@ class Removal:
             Writing() as writing,
         ):
             # 3
-            inputs, color, light = model_inputs(shot, take, color, Path(folder), progress)
+            detail = Detail(shot.spec.picture.detail, TakeSource(shot, take.first, take.stop), Path(folder))
+            inputs, color, light = model_inputs(shot, take, color, Path(folder), progress, detail.look)
             record.whole["encoding"] = shot.spec.picture.encoding
             for one in inputs:
                 for position in range(len(one.segment)):
@@ -187,7 +189,7 @@ class Removal:
                 else:
                     yield from merge.put(role, index, parts)  # 6, 7
             if detailed:
-                yield from merge.detailed(progress)  # 6, 7
+                yield from merge.detailed(detail, progress)  # 6, 7
             yield from writing.rest()
 
     def _answers(
@@ -269,9 +271,8 @@ def _by_draft(
                 shot.write,
                 Role.RESULT,
                 index,
-                fill,
+                drawn_on(fill, shot.display),
                 shot.display,
-                as_it_is,
                 metadata(shot.spec, Role.RESULT, record.whole),
                 generated=invented,
                 quadmask=_drawn(shot, index) if "quadmask" in shot.spec.picture.layers else None,
@@ -293,7 +294,7 @@ def _untouched(shot: Shot, take: Take, record: Record) -> Iterator[Written]:
     for role in (Role.RESULT,) if void is None or void.as_run().passes == 1 else (Role.PASS1, Role.RESULT):
         for index in range(take.first, take.stop):
             attributes = metadata(shot.spec, role, {**record.whole, **says})
-            shot.write(role, index, shot.canvas(index), shot.display, as_it_is, attributes)
+            shot.write(role, index, shot.plate(index).over, shot.display, attributes)
             yield role, index
 
 

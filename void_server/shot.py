@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from void_server.frames.composite import composite
-from void_server.frames.exr import Layout, PlateFrame, read_header, read_plate, write_result
-from void_server.frames.geometry import Box, Floats, bounds, place, take
+from void_server.frames.exr import Layout, Pixels, PlateFrame, read_header, read_plate, write_result
+from void_server.frames.geometry import Box, Floats, bounds, take
 from void_server.frames.grain import NONE, Grain, regrain
 from void_server.frames.layers import make_layers
 from void_server.frames.matte import KEEP, Classes, composite_matte, within_box
@@ -18,10 +18,16 @@ from void_server.job_folder import JobFolder
 from void_server.signs import Judged, SignMeter
 from void_wire.messages import JobSpec, Role
 
+Fill = Callable[[Box], Floats]
+"""What an engine made of a frame, where it is asked for: float32 (h, w, 3) of a box, in the plate's values."""
 
-def as_it_is(colours: Floats) -> Floats:
-    """The decoding of a fill that has the plate's own values."""
-    return colours
+LAST_READ = 2
+"""Frames whose files are not read anew: one after the other is looked at, by up to two threads, from several sides."""
+
+
+def drawn_on(canvas: Floats, window: Box) -> Fill:
+    """The fill that a canvas over ``window`` holds."""
+    return lambda box: box.of(canvas, window)
 
 
 class Shot:
@@ -34,7 +40,7 @@ class Shot:
     """
 
     def __init__(
-        self, spec: JobSpec, folder: JobFolder, light: Callable[[Floats], Floats] = as_it_is
+        self, spec: JobSpec, folder: JobFolder, light: Callable[[Floats], Floats] = lambda values: values
     ) -> None:
         self.spec = spec
         self.folder = folder
@@ -43,22 +49,29 @@ class Shot:
         self.display: Box = self.first.display
         self.pixel_aspect: float = self.first.pixel_aspect
         self.meter = SignMeter(self.display.height, light)
+        self._plates = lru_cache(LAST_READ)(self._read_plate)
+        self._mattes = lru_cache(LAST_READ)(self._read_mattes)
 
     def range_text(self, first: int, stop: int) -> str:
         """The frames of indices ``first``..``stop`` (exclusive) in a sentence: ``1001-1046``."""
         return f"{self.frames[first]}-{self.frames[stop - 1]}"
 
     def plate(self, index: int) -> PlateFrame:
-        """The plate with every channel's bits. Raises UnsupportedImage."""
+        """The plate with every channel's bits, only to be read. Raises UnsupportedImage."""
+        return self._plates(index)
+
+    def _read_plate(self, index: int) -> PlateFrame:
         return read_plate(self.folder.frame(Role.PLATE, self.frames[index]), self.frames[index])
 
     def canvas(self, index: int, box: Box | None = None) -> Floats:
         """The plate's picture over ``box``, or over the display window, in its own colour space."""
-        plate = self.plate(index)
-        return place(plate.rgb, plate.layout.data, box or self.display)
+        return self.plate(index).over(box or self.display)
 
     def mattes(self, index: int) -> Mattes:
-        """What to remove and what it affects. Raises StrayMatteValues, BadPixels."""
+        """What to remove and what it affects, only to be read. Raises StrayMatteValues, BadPixels."""
+        return self._mattes(index)
+
+    def _read_mattes(self, index: int) -> Mattes:
         frame = self.frames[index]
         files = {role: self.folder.frame(role, frame) for role in self.spec.roles}
         return read_mattes(files, frame, self.display)
@@ -75,9 +88,8 @@ class Shot:
         self,
         role: Role,
         index: int,
-        fill: Floats,
+        fill: Fill,
         box: Box,
-        decode: Callable[[Floats], Floats],
         metadata: dict[str, str],
         grain: Grain = NONE,
         seed: int = 0,
@@ -90,9 +102,8 @@ class Shot:
         Args:
             role: RESULT or PASS1.
             index: position in the range.
-            fill: canvas over ``box`` as the engine gave it; outside it the plate stays.
-            box: in the display window's coordinates.
-            decode: takes its colours (n, 3) to the plate's space; outside the matte nothing goes through it.
+            fill: asked for boxes in ``box`` alone; where the matte is 0 it may be anything.
+            box: in the display window's coordinates; outside it the plate stays.
             metadata: attributes to add.
             grain: what the fill lacks of the plate's; it is put over the fill as far as the matte merges it.
             seed: of the job, for the grain.
@@ -111,15 +122,12 @@ class Shot:
         near = merged and merged.within(data)
         if near is not None:  # of a 4K plate mostly a small part
             share = take(matte, near, self.display)
-            decoded = np.zeros((near.height, near.width, 3), np.float32)
-            decoded[share > 0] = decode(take(fill, near, box)[share > 0])
-            below = replace(plate, pixels=plate.pixels[near.rows_and_columns(data)]).rgb
-            merged_rgb, near.of(changed, data)[:] = composite(below, decoded, share)
+            merged_rgb, near.of(changed, data)[:] = composite(plate.over(near), fill(near), share)
             grainless = share if generated is None else share * take(generated, near, box)
             near.of(rgb, data)[:] = regrain(merged_rgb, grainless, grain, seed, frame)
             if role is Role.RESULT:
                 part = self.meter.around(near, self.display).within(data) or near
-                around = replace(plate, pixels=plate.pixels[part.rows_and_columns(data)]).rgb
+                around = plate.over(part)
                 judged = Judged(
                     part,
                     plate=around,
@@ -138,7 +146,7 @@ class Shot:
                 whole = np.zeros_like(rgb)
                 if (there := box.within(data)) is not None:
                     lost = np.ones((box.height, box.width), np.float32) if generated is None else generated
-                    grainy = regrain(decode(there.of(fill, box)), there.of(lost, box), grain, seed, frame)
+                    grainy = regrain(fill(there), there.of(lost, box), grain, seed, frame)
                     there.of(whole, data)[:] = np.nan_to_num(grainy)
                 whole[over == 1] = rgb[over == 1]  # the very grain that was merged
             channels = make_layers(
@@ -171,9 +179,9 @@ class TakeSource:
         self.count = stop - first
         self.height_px, self.width_px = shot.display.height, shot.display.width
 
-    def plate(self, position: int) -> Floats:
-        """float32 (H, W, 3), the plate's own values."""
-        return self._shot.canvas(self._first + position)
+    def plate(self, position: int) -> Pixels:
+        """(H, W, 3), the plate's own values in the file's own type, only to be read."""
+        return self._shot.plate(self._first + position).stored(self._shot.display)
 
     def hole(self, position: int) -> Floats:
         """float32 (H, W): the composite matte."""

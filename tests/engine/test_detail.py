@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -47,10 +49,17 @@ def enlarged(picture: Pixels) -> Pixels:
 
 
 def detailed(mode: str, frames: Frames, answers: Pixels) -> tuple[Pixels, Pixels]:
-    """Fills (N, H, W, 3) and shares (N, H, W)."""
-    made = list(Detail(mode).fill(frames, lambda index: answers[index], unwatched))
+    """The frames with their fills, (N, H, W, 3), and shares (N, H, W)."""
+    with TemporaryDirectory() as folder:
+        detail = Detail(mode, frames, Path(folder))
+        for index in range(frames.count):
+            detail.look(index)
+        made = list(detail.fill(lambda index, box: answers[index][box.cut], unwatched))
     assert [index for index, _, _ in made] == list(range(frames.count))
-    return np.stack([fill for _, fill, _ in made]), np.stack([share for _, _, share in made])
+    holes = frames.holes[..., None] > 0
+    fills, shares = (np.stack(each) for each in list(zip(*made, strict=True))[1:])
+    assert not shares[frames.holes == 0].any()
+    return np.where(holes, fills, frames.plates), shares
 
 
 def psnr(pictures: Pixels, truths: Pixels, removed: Pixels) -> float:
@@ -215,6 +224,7 @@ def test_grain_in_the_fill_is_as_strong_as_the_plates_and_moves(mode: str) -> No
         assert abs(np.corrcoef(one[both].ravel(), other[both].ravel())[0, 1]) < 0.05
 
 
-def test_another_mode_is_refused() -> None:
+def test_another_mode_is_refused(tmp_path: Path) -> None:
+    frames, _ = wall(count=1)
     with pytest.raises(SettingsError, match="choose one of borrow, upscale, raw"):
-        Detail("magic")
+        Detail("magic", frames, tmp_path)

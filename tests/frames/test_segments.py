@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from void_server.frames.crop import choose_fit
 from void_server.frames.geometry import Box, Fit, union
-from void_server.frames.segments import GAIN, OVERLAP, SHORTEST, Segment, Take, joined, plan_takes
+from void_server.frames.segments import GAIN, OVERLAP, SHORTEST, Segment, Take, common_box, joined, plan_takes
 from void_wire.messages import PictureSettings
 
 UHD = Box(0, 0, 3840, 2160)
@@ -103,8 +103,9 @@ def test_the_fill_goes_over_from_one_segment_to_the_next() -> None:
     dark, bright = np.zeros((32, 32, 3), np.float32), np.ones((32, 32, 3), np.float32)
     levels = []
     for index in range(50 - OVERLAP, 50):
-        fill, box = joined(index, [(first, dark), (second, bright)])
+        box = common_box([first, second])
         assert box == Box(32, 0, 32, 64)
+        fill = joined(index, [(first, dark), (second, bright)], box)
         assert fill.shape == (64, 32, 3)
         assert fill.dtype == np.float32
         levels.append(float(fill[5, 5, 0]))
@@ -117,5 +118,6 @@ def test_the_same_picture_seen_through_two_boxes_is_that_picture() -> None:
     first, second = two()
     ramp = np.linspace(0, 1, 96, dtype=np.float32)[None, :, None].repeat(64, 0).repeat(3, 2)
     answers = [(s, s.fit.to_raster(ramp[:, s.fit.box.x : s.fit.box.right])) for s in (first, second)]
-    fill, box = joined(45, answers)
+    box = common_box([first, second])
+    fill = joined(45, answers, box)
     assert np.abs(fill - ramp[:, box.x : box.right])[:, 4:-4].max() < 2e-3

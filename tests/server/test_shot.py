@@ -10,7 +10,7 @@ from void_server.frames.geometry import Box, place, take
 from void_server.frames.grain import Grain
 from void_server.frames.matte import within_box
 from void_server.job_folder import JobFolder
-from void_server.shot import Shot
+from void_server.shot import Shot, drawn_on
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings
 
 DISPLAY = Box(0, 0, 96, 64)
@@ -63,7 +63,7 @@ def test_windows(tmp_path, box, data, origin):
     display, data, box, marked = (window.moved(*origin) for window in (DISPLAY, data, box, MATTE))
     shot, bits = shot_of(tmp_path, display, data, marked, PictureSettings(grow_px=2, feather_px=3))
     assert np.array_equal(shot.canvas(0, box), box.of(shot.canvas(0), display), equal_nan=True)
-    shot.write(Role.RESULT, 0, position(box), box, lambda colours: colours * 2, {"void/test": "yes"})
+    shot.write(Role.RESULT, 0, drawn_on(position(box) * 2, box), box, {"void/test": "yes"})
 
     result = read_plate(shot.folder.frame(Role.RESULT, 7), 7)
     assert (result.layout.display, result.layout.data) == (display, data)
@@ -88,7 +88,7 @@ def test_layers_show_what_was_merged(tmp_path, data):
         kernel=np.ones((1, 1)), mix=np.eye(3), levels=np.tile([0.0, 1e6], (3, 1)), sigmas=np.full((3, 2), 0.5)
     )
     shot.write(
-        Role.RESULT, 0, position(box), box, lambda colours: colours * 2, {}, grain, 5, quadmask=seen
+        Role.RESULT, 0, drawn_on(position(box) * 2, box), box, {}, grain, 5, quadmask=seen
     )  # fmt: skip
     result = read_plate(shot.folder.frame(Role.RESULT, 7), 7)
     layer = {name: result.pixels[..., place] for place, name in enumerate(result.layout.channels)}

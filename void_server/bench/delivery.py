@@ -28,7 +28,7 @@ from void_server.merge import GRAIN_FRAMES
 from void_server.progress import unwatched
 from void_server.quality import decibels, seam_score, sharpness_ratio, squared_error
 from void_server.scene import Scene
-from void_server.shot import Shot, TakeSource
+from void_server.shot import Shot, TakeSource, drawn_on
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
 
 EXACT, SOFT = Oracle(), Oracle(blur_px=0.6, drift=2.0)
@@ -223,7 +223,7 @@ def _comes_back(
     matte[30:60, 50:100] = 1
     write_frame(job.frame(Role.REMOVE, 7), 7, matte, "A")
     shot = Shot(spec, job)
-    shot.write(Role.RESULT, 0, np.ones((90, 160, 3), np.float32), display, lambda colours: colours, {})
+    shot.write(Role.RESULT, 0, drawn_on(np.ones((90, 160, 3), np.float32), display), display, {})
     before, after = read_plate(job.frame(Role.PLATE, 7), 7), read_plate(job.frame(Role.RESULT, 7), 7)
     kept = np.ones((data.height, data.width), bool)
     merged = np.argwhere(shot.matte(0) > 0) - (data.y, data.x)

@@ -6,6 +6,7 @@ Between plate and oracle, and between oracle and result, run the functions that 
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from void_server.engine.borrow import Box as Area
 from void_server.engine.detail import Detail
 from void_server.frames.color import ColorTransform
 from void_server.frames.crop import choose_fit
@@ -24,7 +26,7 @@ from void_server.frames.grain import NONE, Grain
 from void_server.job_folder import JobFolder
 from void_server.progress import unwatched
 from void_server.scene import Scene
-from void_server.shot import Shot, TakeSource
+from void_server.shot import Shot, TakeSource, drawn_on
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
 
 RASTER = (384, 672)
@@ -110,23 +112,29 @@ class Delivery:
 
         ``mode`` is one of `detail.MODES`.
         """
-        display, answers = self.shot.display, []
+        answers = []
         for index in range(self.scene.frames):
             answers.append(oracle.answer(self.to_raster(self.fit, self.truth(index)), index))
             began = time.perf_counter()
             self.to_raster(self.fit, self.shot.canvas(index))  # what the model would be shown
             self.seconds += time.perf_counter() - began
 
-        def answer(index: int) -> Floats:
-            canvas = np.full((display.height, display.width, 3), np.nan, np.float32)
-            self.fit.box.of(canvas, display)[:] = self.color.decode(self.fit.from_raster(answers[index]))
+        def answer(index: int, area: Area) -> Floats:
+            box = Box(area.left, area.top, area.right - area.left, area.bottom - area.top)
+            canvas = np.full((box.height, box.width, 3), np.nan, np.float32)
+            if (seen := box.within(self.fit.box)) is not None:
+                seen.of(canvas, box)[:] = self.color.decode(self.fit.from_raster(answers[index], seen))
             return canvas
 
-        began = time.perf_counter()
-        for made in Detail(mode).fill(TakeSource(self.shot, 0, self.scene.frames), answer, unwatched):
-            self.seconds += time.perf_counter() - began
-            yield made
+        with tempfile.TemporaryDirectory(prefix="void-detail-") as folder:
             began = time.perf_counter()
+            detail = Detail(mode, TakeSource(self.shot, 0, self.scene.frames), Path(folder))
+            for index in range(self.scene.frames):
+                detail.look(index)
+            for made in detail.fill(answer, unwatched):
+                self.seconds += time.perf_counter() - began
+                yield made
+                began = time.perf_counter()
 
     def result(
         self, index: int, fill: Floats, grain: Grain = NONE, seed: int = 0, share: Floats | None = None
@@ -137,9 +145,8 @@ class Delivery:
         self.shot.write(
             Role.RESULT,
             index,
-            box.of(fill, display),
+            drawn_on(fill, display),
             box,
-            lambda colours: colours,
             {},
             grain,
             seed,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from void_server.engine.motion import Mask, Pixels, identity, inside, sample, sample_list
 from void_server.engine.proxy import Tone
 from void_server.engine.pyramid import push_pull
+from void_server.engine.shelf import Stored
 
 AGREE = (
     0.05  # on the tone curve, of blurred pictures: farther from the median a candidate shows something else
@@ -156,7 +157,7 @@ def rescaled(places: Pixels, size: tuple[int, int], other: tuple[int, int]) -> P
     return np.asarray((places + 0.5) * ratio - 0.5, dtype=np.float32)
 
 
-def bring(picture: Pixels, places: Pixels) -> Pixels:
+def bring(picture: Stored, places: Pixels) -> Pixels:
     """``picture`` (H, W, 3), scene-linear, at ``places`` (N, 2): sharp, and without rings at highlights."""
     if len(places) == 0:
         return np.empty((0, 3), np.float32)
@@ -166,7 +167,7 @@ def bring(picture: Pixels, places: Pixels) -> Pixels:
         (min(max(int(low) - 4, 0), size - 1), min(max(int(high) + 5, 1), size))
         for (low, high), size in zip(ends, sizes, strict=True)
     )
-    part = picture[top : max(bottom, top + 1), left : max(right, left + 1)]
+    part = picture[top : max(bottom, top + 1), left : max(right, left + 1)].astype(np.float32)
     bounded = np.asarray(part / (1.0 + np.abs(part)), dtype=np.float32)
     moved = sample_list(bounded, places - np.asarray([left, top], np.float32), cv2.INTER_LANCZOS4)
     np.clip(moved, bounded.min(), bounded.max(), out=moved)

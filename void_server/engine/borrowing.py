@@ -20,7 +20,7 @@ from void_server.engine.borrow import Box, Candidate, bring, candidate, rescaled
 from void_server.engine.flow import Flow
 from void_server.engine.motion import Mask, Pixels, align, between, grow, identity, sample, sample_list
 from void_server.engine.proxy import Proxies, Tone
-from void_server.engine.shelf import PlateSource, Shelf
+from void_server.engine.shelf import PlateSource, Shelf, Stored
 from void_server.engine.trails import Trails, choose
 
 SOURCES = 4  # frames one frame borrows from
@@ -67,7 +67,7 @@ class Borrowing:
         self.scale = max(self._size) / max(self._small)
         """Pixels of the plate in one of the proxies."""
 
-    def plate(self, index: int) -> Pixels:
+    def plate(self, index: int) -> Stored:
         """(H, W, 3) scene-linear, to be read before the next is asked for."""
         return self._shelf.plate(index)
 
@@ -77,7 +77,7 @@ class Borrowing:
 
     def survey(self, index: int) -> None:
         """Take in frame ``index``; to be called for each, in order, before anything is borrowed."""
-        plate, hole = self.plate(index), self.hole(index)
+        plate, hole = self.plate(index).astype(np.float32), self.hole(index)
         if index == 0:
             self.tone = Tone.of(plate)
         self._proxies.put(index, plate, hole, self.tone)
@@ -191,7 +191,7 @@ class Borrowing:
         plate, hole = self.plate(one.index), self.hole(one.index)
         if one.still:
             columns, rows = places.astype(np.intp).T
-            pixels, open_there = plate[rows, columns], ~hole[rows, columns]
+            pixels, open_there = plate[rows, columns].astype(np.float32), ~hole[rows, columns]
         else:
             moved = self._moved(one, area, places, at)
             pixels = bring(plate, moved)

@@ -58,7 +58,7 @@ def _fill(
         progress(Stage.FILL, index + 1, steps)
     inventions = _Inventions(borrowing)
     for index in range(source.count):
-        filled, unknown = np.array(borrowing.plate(index)), borrowing.hole(index)
+        filled, unknown = borrowing.plate(index).astype(np.float32), borrowing.hole(index)
         if unknown.any():
             borrowed = borrowing.borrow(index, unknown)
             cut = borrowed.box.cut

@@ -6,7 +6,7 @@ compared on the tone curve, 0..1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +16,7 @@ from void_server.engine.borrow import Box, light_between
 from void_server.engine.grid import Grid
 from void_server.engine.motion import Mask, Pixels
 from void_server.engine.proxy import Tone
+from void_server.engine.shelf import Stored
 
 CELLS_PX = (1, 2, 4, 8, 16)
 RESOLVED = 0.3  # an octave is resolved when the answer has this share of the plate's contrast in it
@@ -36,16 +37,16 @@ class Part:
     hole: Mask  # (h, w)
 
     @classmethod
-    def around(cls, plate: Pixels, hole: Mask | Pixels, answer: Pixels) -> Part:
-        """Of a frame, (H, W, 3), (H, W) and (H, W, 3); the whole of it when the hole is empty."""
+    def around(cls, plate: Stored, hole: Mask | Pixels, answer: Callable[[Box], Pixels]) -> Part:
+        """Of a frame, (H, W, 3) and (H, W), and its answer over the box; the whole of it when the hole is empty."""
         height, width = hole.shape
         box = Box(0, 0, height, width)
         if hole.any():
             box = Box.around(hole > 0, margin_px=max(32, max(height, width) // 16))
-        own = answer[box.cut]
+        own = answer(box)
         answered: Mask = np.asarray(np.isfinite(own).all(axis=-1))
         own = np.where(answered[..., None], own, np.float32(0.0))
-        return cls(box, plate[box.cut], own, answered, hole[box.cut] > 0)
+        return cls(box, plate[box.cut].astype(np.float32), own, answered, hole[box.cut] > 0)
 
     @property
     def kept(self) -> Mask:

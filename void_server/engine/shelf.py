@@ -5,13 +5,17 @@ Decoding a plate costs more than what is then done with it, and each is borrowed
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from void_server.engine.motion import Mask, Pixels
+from void_server.engine.motion import Mask
+
+Stored = NDArray[np.float16] | NDArray[np.float32]
+Kept = np.memmap[Any, np.dtype[Any]]
 
 PLATES = 16
 """How many are ready at a time. In a file, so the memory is the system's to take back."""
@@ -24,7 +28,7 @@ class PlateSource(Protocol):
     height_px: int
     width_px: int
 
-    def plate(self, index: int) -> NDArray[np.float32]:
+    def plate(self, index: int) -> Stored:
         """(H, W, 3) scene-linear; may be above 1 and slightly negative."""
         ...
 
@@ -37,25 +41,30 @@ class Shelf:
     """Reads from ``source``, and keeps in ``folder``. For one thread."""
 
     def __init__(self, source: PlateSource, folder: Path) -> None:
-        self._source = source
-        size = (source.height_px, source.width_px)
-        places = min(PLATES, source.count)
-        self._plates = np.memmap(folder / "plates", np.float32, "w+", shape=(places, *size, 3))
-        self._place: dict[int, int] = {}  # by index, the one that was asked for longest ago first
-        packed = (source.count, size[0], -(-size[1] // 8))
+        self._source, self._folder = source, folder
+        self._plates: dict[int, Kept] = {}  # by index, the one that was asked for longest ago first
+        packed = (source.count, source.height_px, -(-source.width_px // 8))
         self._holes = np.memmap(folder / "holes", np.uint8, "w+", shape=packed)
         self._known: set[int] = set()
 
-    def plate(self, index: int) -> Pixels:
+    def plate(self, index: int) -> Stored:
         """(H, W, 3) scene-linear, to be read before the next is asked for."""
-        if index in self._place:
-            place = self._place.pop(index)
-        else:
-            full = len(self._place) == len(self._plates)
-            place = self._place.pop(next(iter(self._place))) if full else len(self._place)
-            self._plates[place] = self._source.plate(index)
-        self._place[index] = place
-        return np.asarray(self._plates[place])
+        kept = self._plates.pop(index, None)
+        if kept is None:
+            plate = self._source.plate(index)
+            kept = self._room(plate)
+            kept[:] = plate
+        self._plates[index] = kept
+        return np.asarray(kept)
+
+    def _room(self, plate: Stored) -> Kept:
+        """For ``plate``, where the one lay that was asked for longest ago if there are enough."""
+        if len(self._plates) == PLATES:
+            oldest = self._plates.pop(next(iter(self._plates)))
+            if oldest.dtype == plate.dtype:
+                return oldest
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            return np.memmap(file, plate.dtype, "w+", shape=plate.shape)
 
     def hole(self, index: int) -> Mask:
         """(H, W): where the hole is anything above 0."""

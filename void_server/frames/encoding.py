@@ -139,13 +139,11 @@ def _shoulder_scale(ceiling: float) -> float:
 def _srgb(linear: Floats) -> Floats:
     """IEC 61966-2-1, linear 0..1 to encoded 0..1."""
     curve: Floats = np.float32(1.055) * np.power(linear, np.float32(1 / 2.4)) - np.float32(0.055)
-    toe = linear <= 0.0031308
-    curve[toe] = np.float32(12.92) * linear[toe]
+    np.copyto(curve, np.float32(12.92) * linear, where=linear <= 0.0031308)
     return curve
 
 
 def _srgb_inverse(encoded: Floats) -> Floats:
     curve: Floats = np.power((encoded + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
-    toe = encoded <= 0.04045
-    curve[toe] = encoded[toe] / np.float32(12.92)
+    np.copyto(curve, encoded / np.float32(12.92), where=encoded <= 0.04045)
     return curve

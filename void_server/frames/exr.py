@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import OpenImageIO
 
-from void_server.frames.geometry import Box, Floats
+from void_server.frames.geometry import Box, Floats, place
 from void_wire.errors import MissingFrames, ServerBusy, SettingsError, UnsupportedImage
 
 Pixels = npt.NDArray[np.float16] | npt.NDArray[np.float32]
@@ -67,10 +67,24 @@ class PlateFrame:
         Raises:
             UnsupportedImage: the file has no red, green and blue.
         """
+        return self.over(self.layout.data)
+
+    def over(self, box: Box, every: int = 1) -> Floats:
+        """`rgb` over ``box``, in the display window's coordinates; where there is no data the edge goes on.
+
+        Of every ``every``-th pixel both ways alone, from the first.
+        """
+        return self.stored(box)[::every, ::every].astype(np.float32)
+
+    def stored(self, box: Box) -> Pixels:
+        """The picture over ``box`` as `over`, but in the file's own type and only to be read."""
         red, green, blue = rgb_channels(self.layout)
-        if (green, blue) == (red + 1, red + 2):
-            return self.pixels[..., red : blue + 1].astype(np.float32)
-        return self.pixels[..., [red, green, blue]].astype(np.float32)
+        pixels: Pixels = place(self.pixels, self.layout.data, box)
+        return (
+            pixels[..., red : blue + 1]
+            if (green, blue) == (red + 1, red + 2)
+            else pixels[..., [red, green, blue]]
+        )
 
 
 def limit_decoder() -> None:

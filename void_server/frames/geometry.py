@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Pixel = TypeVar("Pixel", bound=np.generic)
+Canvas = TypeVar("Canvas", bound=npt.NDArray[Any])
 Floats = npt.NDArray[np.float32]
 
 
@@ -80,18 +81,18 @@ def union(boxes: Iterable[Box | None]) -> Box | None:
     return Box(x, y, max(box.right for box in found) - x, max(box.bottom for box in found) - y)
 
 
-def place(image: Floats, data: Box, display: Box, outside: float | None = None) -> Floats:
+def place(image: Canvas, data: Box, display: Box, outside: float | None = None) -> Canvas:
     """The canvas of an image over its data window.
 
     Args:
-        image: float32 (data.height, data.width[, C]).
+        image: (data.height, data.width[, C]).
         data: the window the image covers.
         display: the window the canvas covers, in the same coordinates: the display window, or a box in it.
         outside: the value where there is no data. None extends the edge pixels instead, which is what the
             model gets: black bars would be picture content to it.
 
     Returns:
-        float32 (display.height, display.width[, C]); the image itself when the windows are equal.
+        (display.height, display.width[, C]); the image itself when the windows are equal.
     """
     return _over(image, data, display, outside)
 
@@ -120,16 +121,45 @@ class Fit:
         """Area average of the box's canvas: float32 (H, W[, C]) to (h, w[, C]), values stay within its own."""
         return resize(canvas, self.raster)
 
-    def from_raster(self, image: Floats) -> Floats:
-        """The box's canvas of a raster image: float32 (h, w[, C]) to (H, W[, C]).
+    def from_raster(self, image: Floats, part: Box | None = None) -> Floats:
+        """The canvas of a raster image over ``part`` of the box, or all of it: float32 (h, w[, C]) to (H, W[, C]).
 
         Enlarges bicubically, then clips to the image's own range, so nothing rings below black.
         """
-        return resize(image, (self.box.height, self.box.width))
+        if part is None:
+            return resize(image, (self.box.height, self.box.width))
+        rows = _Stretch.around(part.y - self.box.y, part.height, self.box.height, self.raster[0])
+        columns = _Stretch.around(part.x - self.box.x, part.width, self.box.width, self.raster[1])
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        near = resize(image[rows.of_raster, columns.of_raster], size, (image.min(), image.max()))
+        top, left = part.y - self.box.y - rows.start, part.x - self.box.x - columns.start
+        return near[top : top + part.height, left : left + part.width]
 
 
-def resize(image: Floats, size: tuple[int, int]) -> Floats:
-    """float32 (h, w[, C]) at ``size`` (height, width), within the range of the image.
+class _Stretch(NamedTuple):
+    """Whole pixels of the raster, whole ones of its box too, along one side: resized alone they are as in the whole."""
+
+    start: int  # in the box
+    stop: int
+    of_raster: slice
+
+    @classmethod
+    def around(cls, first: int, count: int, length: int, raster: int) -> _Stretch:
+        """The shortest that has ``count`` pixels from ``first`` and what the filters see beside them."""
+        steps = math.gcd(length, raster)
+        step, raster_step = length // steps, raster // steps
+        beside = -(-FILTER_REACH_PX // raster_step)
+        low = max(first // step - beside, 0)
+        high = min(-(-(first + count) // step) + beside, steps)
+        return cls(low * step, high * step, slice(low * raster_step, high * raster_step))
+
+
+FILTER_REACH_PX = 3
+"""Of the smaller picture: a bicubic filter looks two pixels to each side."""
+
+
+def resize(image: Floats, size: tuple[int, int], bounds: tuple[float, float] | None = None) -> Floats:
+    """float32 (h, w[, C]) at ``size`` (height, width), within ``bounds`` or else the range of the image.
 
     Area average along a side that shrinks, bicubic along one that grows.
     """
@@ -140,7 +170,9 @@ def resize(image: Floats, size: tuple[int, int]) -> Floats:
     if smaller != (height, width):
         image = _resized(image, smaller, cv2.INTER_AREA)
     if smaller != size:
-        image = np.clip(_resized(image, size, cv2.INTER_CUBIC), image.min(), image.max())
+        least, most = bounds or (image.min(), image.max())
+        image = _resized(image, size, cv2.INTER_CUBIC)
+        np.clip(image, least, most, out=image)
     return image
 
 
@@ -149,13 +181,13 @@ def _resized(image: Floats, size: tuple[int, int], filter_: int) -> Floats:
     return resized.reshape(*size, *image.shape[2:])
 
 
-def _over(image: npt.NDArray[Pixel], have: Box, want: Box, outside: float | None) -> npt.NDArray[Pixel]:
+def _over(image: Canvas, have: Box, want: Box, outside: float | None) -> Canvas:
     if want.within(have) == want:
-        return want.of(image, have)
+        return cast("Canvas", image[want.rows_and_columns(have)])
     rows = np.arange(want.y, want.y + want.height) - have.y
     columns = np.arange(want.x, want.x + want.width) - have.x
     moved = image[np.clip(rows, 0, have.height - 1)][:, np.clip(columns, 0, have.width - 1)]
     if outside is not None:
         moved[(rows < 0) | (rows >= have.height)] = outside
         moved[:, (columns < 0) | (columns >= have.width)] = outside
-    return moved
+    return cast("Canvas", moved)

@@ -168,8 +168,9 @@ def regrain(fill: Floats, share: Floats, grain: Grain, seed: int, frame: int) ->
     noise = noise[reach : reach + near.shape[0], reach : reach + near.shape[1]] @ grain.mix.T.astype(
         np.float32
     )
-    amplitude = np.sqrt(lost * (2 - lost))[..., None] * grain.sigma(near)
-    near += np.where(lost[..., None] > 0, noise * amplitude, 0)
+    made = np.nonzero(lost > 0)
+    amplitude = np.sqrt(lost[made] * (2 - lost[made]))[:, None] * grain.sigma(near[made])
+    near[made] += noise[made] * amplitude
     return result
 
 
@@ -281,15 +282,15 @@ def _unexplained(values: Floats, regressors: Floats) -> tuple[Floats, Floats]:
 
     ``regressors`` are (n, B, B, k), or (B, B, k) for all blocks.
     """
-    columns = regressors.reshape(*regressors.shape[:-3], BLOCK_PX**2, regressors.shape[-1]).astype(np.float64)
-    norms = np.maximum(np.linalg.norm(columns, axis=-2, keepdims=True), 1e-12)
-    columns = columns / norms
+    columns = regressors.reshape(*regressors.shape[:-3], BLOCK_PX**2, regressors.shape[-1])
     wanted = values.reshape(len(values), BLOCK_PX**2, 1)
     turned = np.swapaxes(columns, -1, -2)
-    normal = turned @ columns + 1e-6 * np.eye(columns.shape[-1])
-    shares = np.linalg.solve(normal, turned @ wanted)
-    left = (wanted - columns @ shares).reshape(values.shape).astype(np.float32)
-    return left, (shares[..., 0] / norms[..., 0, :]).astype(np.float32)
+    products = (turned @ columns).astype(np.float64)
+    norms = np.maximum(np.sqrt(np.diagonal(products, axis1=-2, axis2=-1)), 1e-12)
+    normal = products / (norms[..., :, None] * norms[..., None, :]) + 1e-6 * np.eye(columns.shape[-1])
+    shares = np.linalg.solve(normal, (turned @ wanted) / norms[..., None])[..., 0] / norms
+    left: Floats = wanted - columns @ shares[..., None].astype(np.float32)
+    return left.reshape(values.shape), shares.astype(np.float32)
 
 
 # --- curve and kernel -------------------------------------------------------------------------------------

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from void_server.frames.exr import Layout, PlateFrame, read_plate
+from void_server.frames.exr import Layout, Pixels, PlateFrame, read_plate
 from void_server.frames.geometry import Box, Floats, place
 from void_server.frames.matte import KEEP, Classes, exact_classes, split_quadmask
 from void_wire.errors import BadPixels, SizeMismatch, StrayMatteValues, UnsupportedImage
 from void_wire.messages import Role
+
+_EXPONENT = np.uint16(0x7C00)
+"""Of a half, IEEE 754 binary16."""
 
 TOLERANCE = 0.001
 """How far a matte may leave 0..1, and what still counts as 0: filters ring a little, and half rounds."""
@@ -82,14 +86,17 @@ def size_text(box: Box) -> str:
 
 def _matte(file: PlateFrame, channel: int, role: Role) -> Floats:
     values = _values(file, channel, role)
-    stray = (values < -TOLERANCE) | (values > 1 + TOLERANCE)
-    if stray.any():
+    if values.min(initial=0) < -TOLERANCE or values.max(initial=0) > 1 + TOLERANCE:
+        stray = (values < -TOLERANCE) | (values > 1 + TOLERANCE)
         y, x = np.argwhere(stray)[0]
         raise StrayMatteValues(
             f"{file.layout} of the {role.label} holds {values[y, x]:.4g} at x {x + file.layout.data.x}, "
             f"y {y + file.layout.data.y} ({np.count_nonzero(stray)} pixels in all); a matte goes from 0 to 1: clamp it."
         )
-    values = np.where(values < TOLERANCE, 0, np.minimum(values, 1)).astype(np.float32)
+    np.minimum(values, 1, out=values)
+    cv2.threshold(
+        values, float(np.nextafter(np.float32(TOLERANCE), np.float32(0))), 0, cv2.THRESH_TOZERO, values
+    )
     return place(values, file.layout.data, file.layout.display, outside=0)
 
 
@@ -99,10 +106,18 @@ def _values(file: PlateFrame, channel: int, role: Role) -> Floats:
     return values
 
 
+def finite(pixels: Pixels) -> bool:
+    """Whether every one of ``pixels`` (...) is a number, none infinite."""
+    if pixels.dtype == np.float16:  # numpy compares halves slowly: their exponent is all ones then
+        return bool((pixels.view(np.uint16) & _EXPONENT).max(initial=0) < _EXPONENT)
+    # Least and greatest are no numbers where any value is none: cheaper than to look at each.
+    return bool(np.isfinite(pixels.min(initial=0)) and np.isfinite(pixels.max(initial=0)))
+
+
 def check_finite(values: Floats, layout: Layout, role: Role, channel: str) -> None:
     """Raise BadPixels unless every value of a channel, float32 (h, w) of the data window, is a number."""
-    bad = ~np.isfinite(values)
-    if bad.any():
+    if not finite(values):
+        bad = ~np.isfinite(values)
         y, x = np.argwhere(bad)[0]
         kind = "NaN" if np.isnan(values[y, x]) else "infinite"
         raise BadPixels(

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+
 from void_server.frames.crop import halved
 from void_server.frames.geometry import Box, Fit, Floats, union
 
@@ -150,23 +152,23 @@ def common_box(segments: Sequence[Segment]) -> Box:
     return box
 
 
-def joined(index: int, answers: Sequence[tuple[Segment, Floats]]) -> tuple[Floats, Box]:
-    """The fill of a frame, and the box it covers, from the answers of all segments that have the frame.
+def joined(index: int, answers: Sequence[tuple[Segment, Floats]], box: Box) -> Floats:
+    """The fill of a frame from the answers of all segments that have it.
 
     Args:
         index: of the frame.
         answers: one or two neighbouring segments in order, each with its raster, float32 (h, w, 3).
+        box: the part wanted of what all of them see (`common_box`).
 
     Returns:
-        The canvas over the box that all of them see, float32 (H, W, 3). From one segment to the next the share
-        rises linearly; neither end of the overlap is wholly the one's or the other's.
+        The canvas over ``box``, float32 (H, W, 3). From one segment to the next the share rises linearly; neither
+        end of the overlap is wholly the one's or the other's.
     """
     (segment, answer), *later = answers
+    one = segment.fit.from_raster(answer, box)
     if not later:
-        return segment.fit.from_raster(answer), segment.fit.box
+        return one
     ((following, next_answer),) = later
-    box = common_box([segment, following])
     share = (index - following.first + 1) / (segment.stop - following.first + 1)
-    one = box.of(segment.fit.from_raster(answer), segment.fit.box)
-    other = box.of(following.fit.from_raster(next_answer), following.fit.box)
-    return one + (other - one) * share, box
+    mixed: Floats = one + (following.fit.from_raster(next_answer, box) - one) * np.float32(share)
+    return mixed

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from void_server.frames.exr import Layout, PlateFrame, read_plate, rgb_channels
-from void_server.frames.geometry import Box, Floats, bounds, place, resize
+from void_server.frames.geometry import Box, Floats, bounds, resize
 from void_server.frames.layers import check_layers
-from void_server.frames.matte_files import check_finite, read_mattes, size_text
+from void_server.frames.matte_files import check_finite, finite, read_mattes, size_text
 from void_server.frames.sequence import named_frames
 from void_wire.errors import EmptyMatte, MissingFrames, ShotError, SizeMismatch
 from void_wire.messages import JobSpec, Role
@@ -31,6 +31,9 @@ SMALL_PX = 96
 
 NEVER_SEEN = 0.5
 """Share of what is marked that no frame shows without moving: from here on the artist is told."""
+
+_SAMPLES = 16 * SMALL_PX
+"""Pixels of a line that are enough for it."""
 
 _THREADS = 2
 
@@ -97,14 +100,18 @@ def _small(plate: PlateFrame, inside: npt.NDArray[np.bool_]) -> Small:
     display = plate.layout.display
     scale = min(1.0, SMALL_PX / display.width)
     size = (max(1, round(display.height * scale)), round(display.width * scale))
-    picture = place(plate.rgb, plate.layout.data, display)
-    return Small(resize(picture, size), resize(inside.astype(np.float32), size))
+    every = max(1, display.width // _SAMPLES)
+    picture = plate.over(display, every)
+    return Small(resize(picture, size), resize(inside[::every, ::every].astype(np.float32), size))
 
 
 def check_plate(plate: PlateFrame) -> None:
     """Raise UnsupportedImage without red, green and blue, BadPixels when one holds NaN or infinite pixels."""
+    channels = rgb_channels(plate.layout)
+    if finite(plate.pixels):
+        return
     rgb = plate.rgb
-    for position, channel in enumerate(rgb_channels(plate.layout)):
+    for position, channel in enumerate(channels):
         check_finite(rgb[..., position], plate.layout, Role.PLATE, plate.layout.channels[channel])
 
 
