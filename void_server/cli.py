@@ -377,7 +377,7 @@ def fetch(
     server: Server = sockets.DEFAULT_ADDRESS,
 ) -> None:
     """Bring a job's frames home; waits for the end unless --now."""
-    from void_server.following import console, fetch_all, follow, outputs_of
+    from void_server.following import check_made, console, fetch_all, follow, outputs_of
     from void_server.submission import check_output
     from void_wire.client import Client
 
@@ -389,6 +389,7 @@ def fetch(
     with Client(server, patience_s=5.0) as client:
         client.connect()
         status = client.watch(job)
+        check_made(client.spec(job), outputs)
         for role, pattern in outputs.items():
             check_output(role, pattern, status.frames, {})
         if now or status.state is State.CANCELLED:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from void_server.frames.sequence import output_path
 from void_wire.client import ENDED, Client
 from void_wire.errors import MissingFrames, SettingsError, from_code
-from void_wire.messages import JobStatus, Role, State
+from void_wire.messages import JobSpec, JobStatus, Role, State
 
 console = Console(stderr=True, highlight=False)
 
@@ -86,6 +86,18 @@ def _bar(display: Progress, stages: dict[str, TaskID], name: str, step: int, ste
     if name not in stages:
         stages[name] = display.add_task(name, total=steps)
     display.update(stages[name], completed=step, total=steps)
+
+
+def check_made(spec: JobSpec, outputs: Mapping[Role, str]) -> None:
+    """Raise SettingsError when ``outputs`` name frames that the job does not make."""
+    both = spec.void is not None and spec.void.as_run().passes == 2 and spec.void.show_pass1
+    made = {Role.RESULT: True, Role.PASS1: both, Role.OVERLAY: spec.picture.overlay}
+    for role, option in ((Role.PASS1, "--save-pass1"), (Role.OVERLAY, "--save-quadmask")):
+        if role in outputs and not made[role]:
+            raise SettingsError(
+                f"Job {spec.job} was sent without {option}, so the server has no such frames: submit the shot again "
+                f"with {option}, or leave it out here."
+            )
 
 
 def outputs_of(out: str | None, pass1_out: str | None, overlay_out: str | None) -> dict[Role, str]:

@@ -17,6 +17,7 @@ from void_wire.messages import (
 
 LEFT_OUT = {
     "overlay": "asks for another sequence, and changes nothing here",
+    "show_pass1": "asks for another sequence, and changes nothing here",
     "compression": "is the file's own",
     "layers": "are the file's own channels",
     "raster_height_px": "the raster that ran is in the record",

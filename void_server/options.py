@@ -19,7 +19,8 @@ PICTURE_OPTIONS = {
 }
 """Field of PictureSettings -> option of ``void submit``, for every engine.
 
-Besides: ``colorspace``, whose default depends on the source, ``layers``, a list; ``overlay`` is --save-quadmask's.
+Besides: ``colorspace``, whose default depends on the source, ``layers``, a list; ``overlay`` is --save-quadmask's, and
+``show_pass1`` of VoidSettings --save-pass1's.
 """
 
 MODEL_PICTURE_OPTIONS = {
@@ -87,6 +88,7 @@ def settings_of(given: Mapping[str, Any]) -> tuple[PictureSettings, VoidSettings
         **pair("guidance", given["guidance"], float),
         **raster_size(given["raster"]),
         window_seeds=window_seeds(given["window_seeds"]),
+        show_pass1=bool(given["save_pass1"]),
     )
 
 

@@ -217,6 +217,8 @@ class Removal:
                 answers = np.memmap(path, np.float32, "w+", shape=shown.plates.shape)
             for decoded in model.remove(shown.plates, shown.quadmasks, shot.spec.prompt, settings, told):
                 role = Role.RESULT if decoded.passes == settings.passes else Role.PASS1
+                if role is Role.PASS1 and not settings.show_pass1:
+                    continue
                 if every == 1:
                     for index, frame in enumerate(decoded.frames, segment.first + decoded.first):
                         yield role, index, segment, frame
@@ -291,7 +293,8 @@ def _untouched(shot: Shot, take: Take, record: Record) -> Iterator[Written]:
     """Frames of a take that nothing is marked in: the plate."""
     says = record.part(shot.range_text(take.first, take.stop), {"untouched": "nothing is marked here"})
     void = shot.spec.void
-    for role in (Role.RESULT,) if void is None or void.as_run().passes == 1 else (Role.PASS1, Role.RESULT):
+    both = void is not None and void.as_run().passes == 2 and void.show_pass1
+    for role in (Role.PASS1, Role.RESULT) if both else (Role.RESULT,):
         for index in range(take.first, take.stop):
             attributes = metadata(shot.spec, role, {**record.whole, **says})
             shot.write(role, index, shot.plate(index).over, shot.display, attributes)

@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 CANCEL_GRACE_S = 60.0
 """A worker that has not stopped a cancelled job after this is killed (a step of the model takes seconds)."""
 
+ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(256 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
+"""The worker's environment: glibc else gives a picture's memory back when it is freed, and getting it again takes a
+tenth of the time."""
+
 
 class Worker:
     """One worker process and the job it does. Methods are called from the server's main thread only.
@@ -90,7 +94,11 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._scratch))},
+                env={
+                    **os.environ,
+                    **ALLOCATION,
+                    **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._scratch)),
+                },
             )
         self._process = process
         threading.Thread(target=self._read, args=(process,), name="worker", daemon=True).start()

@@ -512,6 +512,7 @@ NOT_KNOBS = {
     "void.flow": "belongs to the server's installation",
     "void.latents": "for comparisons with the reference implementation",
     "void.window_seeds": "of a finished job, which void rerun changes",
+    "void.show_pass1": "the node shows Pass 1 while Pass 2 runs, always",
 }
 """Field of the job -> why no knob sets it."""
 

@@ -64,7 +64,9 @@ def take(state: NodeState, environment: Mapping[str, str]) -> ShotSnapshot:
     where = attempt(lambda: output_path(state, environment))
     picture = attempt(lambda: PictureSettings(**_picture(state)))
     engine = str(state.values["engine"])
-    void = attempt(lambda: VoidSettings(**_fields(state, "void"))) if engine == "void" else None
+    void = (
+        attempt(lambda: VoidSettings(**_fields(state, "void"), show_pass1=True)) if engine == "void" else None
+    )
     if engine == "void" and not str(state.values["prompt"]).strip():
         problems.append(
             SettingsError(

@@ -243,6 +243,7 @@ class VoidSettings:
         False  # a quick look at the job these settings describe, see `as_run`; the raster is halved
     )
     window_seeds: Tuple[WindowSeed, ...] = ()  # windows done anew, each over what stood before
+    show_pass1: bool = False  # of two passes, also return Role.PASS1, frame by frame while pass 2 runs
 
     def __post_init__(self) -> None:
         _within("passes", self.passes, 1, 2)

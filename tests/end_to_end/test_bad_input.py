@@ -552,6 +552,9 @@ def test_an_output_that_cannot_be_written(
 
 def test_fetch_looks_at_its_outputs_too(say: Say, shot: ShotOnDisk) -> None:
     assert say("submit", *DRAFT, *sequences(shot), "--job", "fetch-outputs", "--detach")[0] == 0
+    for option in ("--save-pass1", "--save-quadmask"):
+        code, told = say("fetch", "fetch-outputs", option, shot.folder / "more.%04d.exr")
+        assert "sent without " + option in sentence_of(code, told)
     code, told = say("fetch", "fetch-outputs", "--out", shot.path(Role.PLATE, 1001) / "r.%04d.exr")
     assert "leads through a file, not a folder" in sentence_of(code, told)
 

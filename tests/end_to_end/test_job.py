@@ -1,6 +1,7 @@
 """The main job through real processes, sockets and files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,7 @@ def test_a_record_asks_for_the_very_same_job_again(
 def test_both_passes_of_void(shot: ShotOnDisk, start_server: StartServer, tmp_path: Path) -> None:
     long = make_shot(tmp_path / "long", frames=24)  # 29 padded: two windows of 21, in both passes
     with Client(start_server().address) as client:
-        spec = long.spec("void-job-1", SMALL, overlay=True)
+        spec = long.spec("void-job-1", replace(SMALL, show_pass1=True), overlay=True)
         status, seen = run(client, long, spec)
         assert status.state is State.DONE, status.error
         numbers = long.frames.numbers()

@@ -33,7 +33,7 @@ def test_the_model_sees_every_second_frame_and_all_come_back(
 ) -> None:
     shot = make_shot(tmp_path / "shot", frames=9)  # its files say 24 frames a second
     half = ShotOnDisk(shot.folder, FrameRange(1001, 1009, 2))
-    settings = VoidSettings(passes=2, warped_noise="corrected", **SEEN)
+    settings = VoidSettings(passes=2, show_pass1=True, warped_noise="corrected", **SEEN)
     same = {"regrain": False, "exposure": "off", "crop": "full"}
     with Client(start_server().address) as client:
         whole = shot.spec("time-base-1", VoidSettings(**{**vars(settings), "time_base": "model"}), **same)

@@ -27,7 +27,7 @@ def node(nuke, tmp_path):
 def test_a_node_as_it_comes_asks_for_the_defaults(node, tmp_path):
     shot = take(host.read(node), {})
     assert shot.spec.picture == PictureSettings()
-    assert shot.spec.void == VoidSettings()
+    assert shot.spec.void == VoidSettings(show_pass1=True)  # the node shows it
     assert shot.spec.frames == FrameRange(1001, 1003)
     assert shot.spec.roles == (Role.PLATE, Role.MATTES)
     assert (shot.server, shot.node, shot.version) == ("tcp://127.0.0.1:7801", "VOID1", 1)
@@ -52,7 +52,9 @@ def test_every_knob_arrives(node):
         segments="one", layers=("fill", "difference"), crop="10,6,140,70", crop_context=0.5, enlarge=True,
         encoding="log", exposure="1.5", model_grow_px=2, detail="upscale", regrain=False,
     )  # fmt: skip
-    assert shot.spec.void == VoidSettings(passes=1, seed=7, preview=True, time_base="model", rate_fps=25.0)
+    assert shot.spec.void == VoidSettings(
+        passes=1, seed=7, preview=True, time_base="model", rate_fps=25.0, show_pass1=True
+    )
     assert shot.server == "tcp://box:7900"
     assert box_of("10,6,140,70", SIZE[0]) == (10, 20, 150, 90)
 

@@ -68,7 +68,11 @@ def make_job(
     path: Path, places: list[int | None], sceneries: list[NDArray[np.float32]], **settings: object
 ) -> tuple[JobSpec, JobFolder]:
     """Frames with a bright square at x, or none; each over its scenery."""
-    void = {name: settings.pop(name) for name in ("passes", "time_base", "rate_fps") if name in settings}
+    void = {
+        name: settings.pop(name)
+        for name in ("passes", "time_base", "rate_fps", "show_pass1")
+        if name in settings
+    }
     spec = JobSpec(
         "0123456789abcdef",
         "shot",
@@ -149,7 +153,8 @@ def test_the_models_time_base_shows_every_second_frame_and_brings_all_back(
     tmp_path: Path, oracle: Oracle
 ) -> None:
     wall, places = scenery(1), [int(x) for x in np.linspace(100, 160, 13)]
-    spec, folder = make_job(tmp_path / "job", places, [wall] * 13, time_base="model", rate_fps=24.0, passes=2)
+    model = {"time_base": "model", "rate_fps": 24.0, "passes": 2, "show_pass1": True}
+    spec, folder = make_job(tmp_path / "job", places, [wall] * 13, **model)
     record, order = run(oracle, spec, folder)
     assert [shape[0] for shape in oracle.shown] == [7]
     assert order == spec.frames.numbers()
@@ -189,7 +194,7 @@ def test_each_part_between_cuts_is_done_on_its_own_and_an_unmarked_one_stays(
 ) -> None:
     walls = [scenery(4, 3.0)] * 8 + [scenery(5, 3.0)] * 8 + [scenery(6, 3.0)] * 8
     places: list[int | None] = [20 + 6 * n for n in range(8)] + [None] * 8 + [240 - 6 * n for n in range(8)]
-    spec, folder = make_job(tmp_path / "job", places, walls, passes=2)
+    spec, folder = make_job(tmp_path / "job", places, walls, passes=2, show_pass1=True)
     record, order = run(oracle, spec, folder)
     assert [shape[0] for shape in oracle.shown] == [8, 8]
     assert order == spec.frames.numbers()

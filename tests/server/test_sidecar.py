@@ -43,6 +43,7 @@ def test_every_setting_is_in_the_record_as_an_option() -> None:
     picture = {*options.PICTURE_OPTIONS, *options.MODEL_PICTURE_OPTIONS, *lists}
     assert picture == {field.name for field in dataclasses.fields(PictureSettings)}
     pairs = {
+        "show_pass1",
         "pass1_steps",
         "pass2_steps",
         "pass1_guidance",
