@@ -77,7 +77,8 @@ class Borrowing:
 
     def survey(self, index: int) -> None:
         """Take in frame ``index``; to be called for each, in order, before anything is borrowed."""
-        plate, hole = self.plate(index).astype(np.float32), self.hole(index)
+        plate = self._source.plate(index).astype(np.float32)  # past the shelf: none is looked at twice here
+        hole = self.hole(index)
         if index == 0:
             self.tone = Tone.of(plate)
         self._proxies.put(index, plate, hole, self.tone)

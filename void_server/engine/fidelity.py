@@ -44,8 +44,9 @@ class Part:
         if hole.any():
             box = Box.around(hole > 0, margin_px=max(32, max(height, width) // 16))
         own = answer(box)
-        answered: Mask = np.asarray(np.isfinite(own).all(axis=-1))
-        own = np.where(answered[..., None], own, np.float32(0.0))
+        answered: Mask = np.asarray(np.isfinite(own[..., 0] + own[..., 1] + own[..., 2]))
+        if not answered.all():
+            own = np.where(answered[..., None], own, np.float32(0.0))
         return cls(box, plate[box.cut].astype(np.float32), own, answered, hole[box.cut] > 0)
 
     @property
