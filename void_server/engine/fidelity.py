@@ -85,8 +85,8 @@ class Cells:
         return cls(grid, plate, answer, known, light)
 
     def levelled(self, answer: Pixels) -> Pixels:
-        """``answer`` (h, w, 3) of the part, scene-linear, in the plate's light."""
-        return answer if self.light is None else answer * self.grid.up(self.light)
+        """``answer`` (h, w, 3) of the part, scene-linear, in the plate's light; an array of its own."""
+        return answer.copy() if self.light is None else answer * self.grid.up(self.light)
 
 
 @dataclass(frozen=True)
