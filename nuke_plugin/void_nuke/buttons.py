@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any, Callable
 
+from void_host.address import server_address
+from void_host.removal import ASK_PATIENCE_S
 from void_nuke import controller, farm, host
 from void_nuke.knobs import BY_NAME, KNOBS
-from void_nuke.snapshot import output_path, server_address, take
+from void_nuke.snapshot import output_path, take
 from void_wire.client import Client
 from void_wire.errors import VoidError
 from void_wire.messages import DRAFT_HAS_NO
-
-_ASK_PATIENCE_S = 2.0
 
 _MODEL_ONLY = tuple(
     knob.name
@@ -43,7 +43,7 @@ def test_connection(node: Any) -> None:
 
     def ask() -> str:
         address = server_address(node["server"].value(), os.environ)
-        with Client(address, patience_s=_ASK_PATIENCE_S, name="nuke") as client:
+        with Client(address, patience_s=ASK_PATIENCE_S, name="nuke") as client:
             welcome = client.connect()
         engines = [f"{name}: {lack or 'ready'}" for name, lack in welcome.engines.items()]
         return f"VOID {welcome.server} at {address}. " + " ".join(engines)

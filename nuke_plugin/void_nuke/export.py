@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
+from void_host.removal import Stopped
+from void_host.shot import Shot
 from void_nuke import host
-from void_nuke.snapshot import ShotSnapshot
 from void_wire.errors import SettingsError
 from void_wire.messages import Role
 
@@ -23,20 +24,17 @@ WRITERS: Mapping[Role, str] = {Role.PLATE: "WritePlate", Role.MATTES: "WriteMatt
 _POLL_S = 0.1
 _SAID_LINES = 3
 
-Stopped = Callable[[], bool]
-"""Whether the artist cancelled."""
-
 
 class NoBackground(Exception):
     """A Nuke of its own rendered nothing: no licence for it, or a version that renders no Write inside a node."""
 
 
-def files(shot: ShotSnapshot, folder: Path, frame: int) -> Dict[Role, Path]:
+def files(shot: Shot, folder: Path, frame: int) -> Dict[Role, Path]:
     """The files of one frame of the export."""
     return {role: folder / f"{role.value}.{frame:04d}.exr" for role in shot.spec.roles}
 
 
-def frames(shot: ShotSnapshot, folder: Path, stopped: Stopped, told: Callable[[str], None]) -> Iterator[int]:
+def frames(shot: Shot, folder: Path, stopped: Stopped, told: Callable[[str], None]) -> Iterator[int]:
     """Render the shot into ``folder``; yields the frames in order, and ends early when ``stopped``.
 
     First a Nuke of its own is tried. ``told`` hears in a sentence why it could not be, where this one does the work.
@@ -52,10 +50,10 @@ def frames(shot: ShotSnapshot, folder: Path, stopped: Stopped, told: Callable[[s
         yield from _here(shot, folder, stopped)
 
 
-def background_command(executable: str, shot: ShotSnapshot, script: Path) -> List[str]:
+def background_command(executable: str, shot: Shot, script: Path) -> List[str]:
     """The command line of a Nuke that renders both Writes of the node at full size, and leaves."""
     spec = shot.spec
-    writers = ",".join(f"{shot.node}.{WRITERS[role]}" for role in spec.roles)
+    writers = ",".join(f"{shot.owner}.{WRITERS[role]}" for role in spec.roles)
     span = f"{spec.frames.first}-{spec.frames.last}"
     return [executable, "-x", "-V", "1", "-f", "-X", writers, "-F", span, str(script)]
 
@@ -66,10 +64,10 @@ def background_environment(own: Mapping[str, str], temporary: Path) -> Dict[str,
     return {**kept, "NUKE_TEMP_DIR": str(temporary)}
 
 
-def _in_background(shot: ShotSnapshot, folder: Path, stopped: Stopped) -> Iterator[int]:
+def _in_background(shot: Shot, folder: Path, stopped: Stopped) -> Iterator[int]:
     """Raises NoBackground while no frame is made, SettingsError after."""
     script, log = folder / "export.nk", folder / "nuke.log"
-    host.on_main(host.save_copy, shot.node, folder.as_posix(), str(script))
+    host.on_main(host.save_copy, shot.owner, folder.as_posix(), str(script))
     command = background_command(host.executable(), shot, script)
     with log.open("wb") as output:
         try:
@@ -118,9 +116,9 @@ def _last_lines(log: Path) -> str:
     return " ".join(lines[-_SAID_LINES:])[-300:] or "it said nothing"
 
 
-def _here(shot: ShotSnapshot, folder: Path, stopped: Stopped) -> Iterator[int]:
+def _here(shot: Shot, folder: Path, stopped: Stopped) -> Iterator[int]:
     """A frame at a time on the main thread. In a terminal in turn with the upload, in the GUI beside it."""
-    host.on_main(host.begin_export, shot.node, folder.as_posix())
+    host.on_main(host.begin_export, shot.owner, folder.as_posix())
     try:
         if not host.in_gui():
             for frame in shot.spec.frames.numbers():
@@ -130,10 +128,10 @@ def _here(shot: ShotSnapshot, folder: Path, stopped: Stopped) -> Iterator[int]:
             return
         yield from _beside(shot, stopped)
     finally:
-        host.on_main(host.end_export, shot.node)
+        host.on_main(host.end_export, shot.owner)
 
 
-def _beside(shot: ShotSnapshot, stopped: Stopped) -> Iterator[int]:
+def _beside(shot: Shot, stopped: Stopped) -> Iterator[int]:
     done: "queue.Queue[Union[int, BaseException, None]]" = queue.Queue()
     left = threading.Event()
 
@@ -148,7 +146,7 @@ def _beside(shot: ShotSnapshot, stopped: Stopped) -> Iterator[int]:
             last = error
         done.put(last)
 
-    thread = threading.Thread(target=work, name=f"void export {shot.node}", daemon=True)
+    thread = threading.Thread(target=work, name=f"void export {shot.owner}", daemon=True)
     thread.start()
     try:
         while True:
@@ -163,11 +161,11 @@ def _beside(shot: ShotSnapshot, stopped: Stopped) -> Iterator[int]:
         thread.join()
 
 
-def _render(shot: ShotSnapshot, frame: int) -> bool:
+def _render(shot: Shot, frame: int) -> bool:
     """Render a frame of each Write on the main thread; False when the artist cancelled in Nuke's own window."""
     for role in shot.spec.roles:
         try:
-            host.on_main(host.render, shot.node, WRITERS[role], frame)
+            host.on_main(host.render, shot.owner, WRITERS[role], frame)
         except RuntimeError as error:
             if str(error).startswith("Cancelled"):
                 return False

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import List
 
+from void_host.shot import Shot
 from void_nuke import export, host
-from void_nuke.snapshot import ShotSnapshot
 from void_wire import codec
 from void_wire.errors import SettingsError
 from void_wire.files import write_whole
@@ -21,7 +21,7 @@ FORMAT = 1
 SCRIPT, JOB, COMMANDS = "export.nk", "job.void.json", "commands.txt"
 
 
-def write(shot: ShotSnapshot) -> Path:
+def write(shot: Shot) -> Path:
     """Write the job into a folder beside its result-to-be; on the main thread. Returns the file of its two commands.
 
     Nothing is rendered and nothing is sent. The first command renders plate and mattes into the folder, the second
@@ -32,7 +32,7 @@ def write(shot: ShotSnapshot) -> Path:
     folder = Path(shot.output).parent / f"farm_v{shot.version:03d}"
     try:
         folder.mkdir(parents=True)
-        host.save_copy(shot.node, folder.as_posix(), (folder / SCRIPT).as_posix())
+        host.save_copy(shot.owner, folder.as_posix(), (folder / SCRIPT).as_posix())
         write_whole(folder / JOB, (json.dumps(_record(shot, folder), indent=2) + "\n").encode())
         lines = [_line(command) for command in _commands(shot, folder)]
         write_whole(folder / COMMANDS, ("\n".join(lines) + "\n").encode())
@@ -47,7 +47,7 @@ def write(shot: ShotSnapshot) -> Path:
     return folder / COMMANDS
 
 
-def _record(shot: ShotSnapshot, folder: Path) -> "dict[str, object]":
+def _record(shot: Shot, folder: Path) -> "dict[str, object]":
     """As the server's command line writes it beside a result, which this job does not have yet."""
     return {
         "format": FORMAT,
@@ -58,7 +58,7 @@ def _record(shot: ShotSnapshot, folder: Path) -> "dict[str, object]":
     }
 
 
-def _commands(shot: ShotSnapshot, folder: Path) -> List[List[str]]:
+def _commands(shot: Shot, folder: Path) -> List[List[str]]:
     submit = ["void", "submit", "--like", str(folder / JOB), "--server", shot.server, "--out", shot.output]
     return [export.background_command(host.executable(), shot, folder / SCRIPT), submit]
 

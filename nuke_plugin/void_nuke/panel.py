@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from void_host.address import server_address
+from void_host.output import frame_path
 from void_nuke import host
-from void_nuke.output import frame_path
-from void_nuke.snapshot import server_address
 from void_panel.host import Host
 from void_panel.panel import VoidPanel
 from void_wire import sockets

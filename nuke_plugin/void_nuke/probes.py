@@ -16,8 +16,8 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 import nuke
 
+from void_host.shot import Shot
 from void_nuke import export, host
-from void_nuke.snapshot import ShotSnapshot
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
 
 _SIDE = 64
@@ -140,7 +140,7 @@ def _writes_inside(bench: Bench) -> Found:
             picture=PictureSettings(),
             void=None,
         )
-        shot = ShotSnapshot(node.fullName(), "", "", 0, spec)
+        shot = Shot(node.fullName(), "", "", 0, spec)
         try:
             ran = subprocess.run(
                 export.background_command(host.executable(), shot, script),

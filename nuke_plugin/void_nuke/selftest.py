@@ -20,10 +20,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from void_host.address import server_address
+from void_host.output import frame_path
+from void_host.shot import Shot
 from void_nuke import controller, host
-from void_nuke.output import frame_path
 from void_nuke.probes import PROBES, Answer, Bench, Finding, ask, sample
-from void_nuke.snapshot import ShotSnapshot, server_address, take
+from void_nuke.snapshot import take
 from void_wire.client import Client
 from void_wire.errors import VoidError
 
@@ -120,7 +122,7 @@ def _prepared(home: Path, server: str) -> Callable[[], Finding]:
         node = _comp(bench, address)
         state = replace(host.read(node), script=f"{home.as_posix()}/{NAME}.nk")
         shot = take(state, {"VOID_OUTPUT": home.as_posix()})
-        bar = host.ProgressBar("VOID self-test")
+        _, run = controller.prepared(shot)
     except Exception as error:  # a result, like any other
         if bench is not None:
             bench.clear()
@@ -131,7 +133,7 @@ def _prepared(home: Path, server: str) -> Callable[[], Finding]:
     def removal() -> Finding:
         try:
             try:
-                wrong = controller.Removal(shot, bar).run()
+                wrong = run()
                 answer, saw = (
                     (Answer.CONTRADICTED, str(wrong)) if wrong else host.on_main(_judged, node, shot)
                 )
@@ -165,7 +167,7 @@ def _comp(bench: Bench, address: str) -> Any:
     return bench.make("VOID", values, [plate, matte])
 
 
-def _judged(node: Any, shot: ShotSnapshot) -> Tuple[Answer, str]:
+def _judged(node: Any, shot: Shot) -> Tuple[Answer, str]:
     """Whether the frames are there and the node shows them: outside the matte the plate, inside the box gone."""
     numbers = shot.spec.frames.numbers()
     missing = [number for number in numbers if not frame_path(shot.output, number).is_file()]

@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import math
 import re
-import secrets
-import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from void_host.address import server_address
+from void_host.output import next_path
+from void_host.shot import Shot
 from void_nuke.knobs import KNOBS, LAYER_KNOBS
-from void_nuke.output import next_path, tokens
-from void_wire import sockets
 from void_wire.errors import EmptyMatte, SettingsError, ShotError, SizeMismatch, VoidError
-from void_wire.messages import DRAFT_HAS_NO, FrameRange, JobSpec, PictureSettings, Role, VoidSettings
+from void_wire.messages import (
+    DRAFT_HAS_NO,
+    FrameRange,
+    JobSpec,
+    PictureSettings,
+    Role,
+    VoidSettings,
+    new_job_id,
+)
 
 INPUTS = ("plate", "remove", "affected")
 
@@ -34,18 +42,7 @@ class NodeState:
     plate_range: Optional[Tuple[int, int]]  # first and last frame of what is connected there
 
 
-@dataclass(frozen=True)
-class ShotSnapshot:
-    """One removal as the artist asked for it."""
-
-    node: str
-    server: str  # full address
-    output: str  # path of the result with a place for the frame's number
-    version: int
-    spec: JobSpec
-
-
-def take(state: NodeState, environment: Mapping[str, str]) -> ShotSnapshot:
+def take(state: NodeState, environment: Mapping[str, str]) -> Shot:
     """The removal that a node asks for, under a job id of its own.
 
     Raises one VoidError that names everything the artist has to mend; nothing was rendered or sent by then.
@@ -78,7 +75,7 @@ def take(state: NodeState, environment: Mapping[str, str]) -> ShotSnapshot:
     path, version = where
     shot = _shot_name(state)
     spec = JobSpec(
-        job=f"{shot[:32]}-{time.strftime('%Y%m%d')}-{secrets.token_hex(4)}",
+        job=new_job_id(shot),
         shot=shot,
         engine=engine,
         frames=frames,
@@ -87,14 +84,7 @@ def take(state: NodeState, environment: Mapping[str, str]) -> ShotSnapshot:
         picture=picture,
         void=void,
     )
-    return ShotSnapshot(state.name, address, path, version, spec)
-
-
-def server_address(given: str, environment: Mapping[str, str]) -> str:
-    """The server's full address: the knob's, else VOID_SERVER, else the default. Raises SettingsError."""
-    return sockets.full_address(
-        given.strip() or environment.get("VOID_SERVER", "") or sockets.DEFAULT_ADDRESS
-    )
+    return Shot(state.name, address, path, version, spec)
 
 
 def output_path(state: NodeState, environment: Mapping[str, str]) -> Tuple[str, int]:
@@ -104,6 +94,22 @@ def output_path(state: NodeState, environment: Mapping[str, str]) -> Tuple[str, 
             "The script was never saved, so there is no place for results yet: save it, then press Remove again."
         )
     return next_path(str(state.values["output"]), tokens(state.script, state.name, environment))
+
+
+def tokens(script: str, node: str, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """What the tokens of a path stand for, the version aside.
+
+    Args:
+        script: the saved script's path.
+        node: the node's full name.
+        environment: where VOID_OUTPUT may name the folder for all results.
+    """
+    path = Path(script)
+    return {
+        "<folder>": environment.get("VOID_OUTPUT") or path.parent.as_posix(),
+        "<script>": path.stem,
+        "<node>": node.replace(".", "_"),
+    }
 
 
 def _wrong_inputs(state: NodeState) -> Iterator[VoidError]:

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from nuke._render import image
 
+from void_host import removal as removals
+from void_host.output import frame_path
+from void_host.removal import Removal
 from void_nuke import buttons, controller, host
 from void_nuke.snapshot import take
 from void_server.frames.exr import read_plate, write_frame
 from void_wire.client import Client
 from void_wire.errors import GpuMemory
-from void_wire.messages import JobStatus, Role, Stage, State
+from void_wire.messages import JobStatus, Role, Signs, Stage, State
 
 SIZE = (96, 160)
 
@@ -31,6 +34,10 @@ def node(nuke, tmp_path):
 
 def press(node, name):
     node[name].execute()
+
+
+def removal_of(shot):
+    return Removal(shot, controller.NodeScreen(shot.owner), "Nuke")
 
 
 def live(nuke, until, seconds=60.0):
@@ -56,7 +63,7 @@ def test_remove_brings_frames_into_the_node(nuke, node, server, tmp_path):
     assert "at work" in session.messages.pop()
     live(nuke, lambda: not controller._running)
     assert not session.messages
-    assert node["status"].value() == "done: 3 frames in version 1"
+    assert node["status"].value().startswith("done: 3 frames in version 1. Worth a look: ")
     assert node["result"].value() == f"{tmp_path}/void/sh010/VOID1/v001/VOID1_v001.%04d.exr"
     assert node["use_result"].value()
     assert node["job_server"].value() == server
@@ -85,7 +92,7 @@ def test_a_nuke_in_the_background_renders_the_export(nuke, node, server, backgro
     node["server"].setValue(server)
     press(node, "remove")
     live(nuke, lambda: not controller._running)
-    assert node["status"].value() == "done: 3 frames in version 1"
+    assert node["status"].value().startswith("done: 3 frames in version 1")
     assert (node["exporting"].value(), node["export_folder"].value()) == (False, "")
     assert (image(node, 1002)["R"] != image(node.input(0), 1002)["R"]).any()
 
@@ -97,7 +104,7 @@ def test_where_it_renders_nothing_this_nuke_does(nuke, node, server, background)
     nuke.addKnobChanged(lambda: seen.append(nuke.thisKnob().value()), nodeClass="VOID")
     press(node, "remove")
     live(nuke, lambda: not controller._running)
-    assert node["status"].value() == "done: 3 frames in version 1"
+    assert node["status"].value().startswith("done: 3 frames in version 1")
     assert any("no licence for a render" in str(value) for value in seen)
 
 
@@ -115,13 +122,13 @@ def test_where_it_breaks_off_the_frame_is_named_and_the_job_cancelled(nuke, node
 def test_a_script_opened_again_goes_on_with_its_job(nuke, node, server, monkeypatch):
     node["server"].setValue(server)
     with monkeypatch.context() as closed:
-        closed.setattr(controller.Removal, "_follow", lambda *_: None)  # Nuke is closed once all is sent
+        closed.setattr(Removal, "_follow", lambda *_: None)  # Nuke is closed once all is sent
         press(node, "remove")
         live(nuke, lambda: not controller._running)
     assert not node["use_result"].value()
     controller.attach_all()
     live(nuke, lambda: node["status"].value().startswith("done"))
-    assert node["status"].value() == "done: 3 frames in version 1"
+    assert node["status"].value().startswith("done: 3 frames in version 1")
     assert node["use_result"].value()
     live(nuke, lambda: not controller._running)
     node["status"].setValue("")
@@ -133,7 +140,7 @@ def test_a_script_opened_again_goes_on_with_its_job(nuke, node, server, monkeypa
 def test_a_job_that_was_not_sent_whole_is_said(nuke, node, server, monkeypatch):
     node["server"].setValue(server)
     with monkeypatch.context() as closed:
-        closed.setattr(controller.Removal, "_follow", lambda *_: None)
+        closed.setattr(Removal, "_follow", lambda *_: None)
         closed.setattr(controller.export, "frames", lambda *_: iter(()))
         closed.setattr(Client, "cancel", lambda *_: None)
         press(node, "remove")
@@ -164,13 +171,16 @@ class Scripted:
             write_frame(target(frame), frame, np.full((*SIZE, 3), value, np.float16), "RGB")
             yield frame, target(frame)
 
+    def signs(self, job):
+        return {frame: Signs(seam=frame / 20000) for frame in self.spec.frames.numbers()}
+
 
 def test_pass_1_shows_until_pass_2_comes_in_one_step_of_undo(nuke, node, monkeypatch):
     node["engine"].setValue("void")
     node["prompt"].setValue("a table")
     nuke._session.current().undo.clear()
     shot = take(host.read(node), {})
-    removal = controller.Removal(shot, host.ProgressBar("VOID"))
+    removal = removal_of(shot)
     shown, reload = [], host.reload_result
     monkeypatch.setattr(
         host, "reload_result", lambda node: shown.append(node["result"].value()) or reload(node)
@@ -230,7 +240,7 @@ def test_what_is_wrong_is_said_at_once_and_nothing_is_rendered(nuke, node):
 
 
 def test_a_server_that_is_not_there_is_said_before_anything_renders(nuke, node, monkeypatch):
-    monkeypatch.setattr(controller, "_ASK_PATIENCE_S", 0.5)
+    monkeypatch.setattr(removals, "ASK_PATIENCE_S", 0.5)
     node["server"].setValue("127.0.0.1:9")
     rendered = []
     monkeypatch.setattr(host, "render", lambda *what: rendered.append(what))
@@ -244,7 +254,7 @@ def test_a_server_that_is_not_there_is_said_before_anything_renders(nuke, node, 
 def test_cancel_of_a_job_that_runs_keeps_its_frames(nuke, node):
     shot = take(host.read(node), {})
     server = Scripted(shot.spec)
-    removal = controller.Removal(shot, host.ProgressBar("VOID"))
+    removal = removal_of(shot)
     watch = server.watch
 
     def cancelled(job):
@@ -257,10 +267,13 @@ def test_cancel_of_a_job_that_runs_keeps_its_frames(nuke, node):
 
     server.watch, server.cancel = watched, cancelled
     removal._follow(server)
-    assert node["status"].value() == "cancelled: 2 frames in version 1"
+    assert (
+        node["status"].value()
+        == "cancelled: 2 frames in version 1. Worth a look: 1003 seam 5.0 %; and 2 more"
+    )
     assert node["use_result"].value()
-    assert controller.frame_path(shot.output, 1002).is_file()
-    assert not controller.frame_path(shot.output, 1003).is_file()
+    assert frame_path(shot.output, 1002).is_file()
+    assert not frame_path(shot.output, 1003).is_file()
 
 
 def test_a_job_that_fails_says_why_and_keeps_what_there_is(nuke, node):
@@ -274,7 +287,7 @@ def test_a_job_that_fails_says_why_and_keeps_what_there_is(nuke, node):
     }
     server.watch = lambda *asked: replace(watch(*asked), **failed) if server.revision == 3 else watch(*asked)
     with pytest.raises(GpuMemory):
-        controller.Removal(shot, host.ProgressBar("VOID"))._follow(server)
+        removal_of(shot)._follow(server)
     assert node["use_result"].value()
 
 
@@ -296,7 +309,7 @@ def test_in_a_terminal_it_runs_in_the_foreground(terminal_nuke, server, tmp_path
     node["first"].setValue(1001)
     node["last"].setValue(1002)
     assert controller.render(node) is None
-    assert node["status"].value() == "done: 2 frames in version 1"
+    assert node["status"].value().startswith("done: 2 frames in version 1")
     assert node["result_last"].value() == 1002
 
 

@@ -75,7 +75,7 @@ def test_a_nuke_in_the_background_answers_for_the_writes(nuke, background):
 
 
 def test_frames_that_the_node_does_not_show_are_a_contradiction(terminal_nuke, server, tmp_path, monkeypatch):
-    monkeypatch.setattr(selftest.controller.Removal, "_insert", lambda *_: None)
+    monkeypatch.setattr(selftest.controller.NodeScreen, "show", lambda *_: None)
     terminal_nuke.root()["format"].setValue("200 120 0 0 200 120 1 small")
     removal = selftest.run(str(tmp_path), server).findings[-1]
     assert removal.answer is Answer.CONTRADICTED

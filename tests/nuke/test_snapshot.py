@@ -6,8 +6,9 @@ from dataclasses import replace
 import nuke_shots as shots
 import pytest
 
-from void_nuke import host, output
-from void_nuke.snapshot import box_of, take
+from void_host import output
+from void_nuke import host
+from void_nuke.snapshot import box_of, take, tokens
 from void_wire.errors import EmptyMatte, SettingsError, ShotError, SizeMismatch
 from void_wire.messages import FrameRange, PictureSettings, Role, VoidSettings
 
@@ -126,7 +127,7 @@ def test_a_file_in_the_way_of_the_folder_is_said(node, tmp_path):
 
 
 def test_versions_go_on_from_what_is_there(tmp_path):
-    named = output.tokens(f"{tmp_path}/a.nk", "Group1.VOID2", {"VOID_OUTPUT": f"{tmp_path}/out"})
+    named = tokens(f"{tmp_path}/a.nk", "Group1.VOID2", {"VOID_OUTPUT": f"{tmp_path}/out"})
     pattern = "<folder>/<script>/<node>/<version>/<node>_<version>.%04d.exr"
     first, version = output.next_path(pattern, named)
     assert (first, version) == (f"{tmp_path}/out/a/Group1_VOID2/v001/Group1_VOID2_v001.%04d.exr", 1)
@@ -153,7 +154,7 @@ def test_versions_go_on_from_what_is_there(tmp_path):
 )
 def test_paths_that_cannot_be_are_refused(tmp_path, pattern, word):
     with pytest.raises(SettingsError) as error:
-        output.next_path(pattern, output.tokens(f"{tmp_path}/a.nk", "VOID1", {}))
+        output.next_path(pattern, tokens(f"{tmp_path}/a.nk", "VOID1", {}))
     assert word in str(error.value)
 
 

@@ -9,28 +9,15 @@ from typing import Mapping, Tuple
 
 from void_wire.errors import SettingsError
 
-TOKENS = ("<folder>", "<script>", "<node>", "<version>")
 _NUMBER = re.compile(r"%0?(\d*)d|(#+)")
-
-
-def tokens(script: str, node: str, environment: Mapping[str, str]) -> Mapping[str, str]:
-    """What the tokens of a path stand for, the version aside.
-
-    Args:
-        script: the saved script's path.
-        node: the node's full name.
-        environment: where VOID_OUTPUT may name the folder for all results.
-    """
-    path = Path(script)
-    return {
-        "<folder>": environment.get("VOID_OUTPUT") or path.parent.as_posix(),
-        "<script>": path.stem,
-        "<node>": node.replace(".", "_"),
-    }
 
 
 def next_path(pattern: str, named: Mapping[str, str]) -> Tuple[str, int]:
     """The path of the next version, with a place for the frame's number still in it, and that version.
+
+    Args:
+        pattern: as the artist wrote it; ``<version>`` stands for the version.
+        named: the host's tokens, and what each stands for.
 
     Raises SettingsError for a path without a version or a number, one that is not absolute, with tokens there are
     not, or in a folder that cannot be written.
@@ -44,7 +31,9 @@ def next_path(pattern: str, named: Mapping[str, str]) -> Tuple[str, int]:
         )
     unknown = [mark for mark in re.findall(r"<[^<>/]*>", filled) if mark != "<version>"]
     if unknown:
-        raise SettingsError(f"The output path has {unknown[0]}; the tokens are {', '.join(TOKENS)}.")
+        raise SettingsError(
+            f"The output path has {unknown[0]}; the tokens are {', '.join([*named, '<version>'])}."
+        )
     if not filled.endswith(".exr") or not _NUMBER.search(Path(filled).name):
         raise SettingsError(
             f"The output path {pattern!r} must end in the frame's number and .exr: write name.%04d.exr."
@@ -74,6 +63,12 @@ def pass1_path(path: str) -> str:
     """Where Pass 1 of a result goes, which shows while Pass 2 is made: a folder beside its frames."""
     folder, _, name = path.rpartition("/")
     return f"{folder}/pass1/{name}"
+
+
+def version_in(path: str) -> int:
+    """The version in a path that `next_path` made, 0 when there is none."""
+    found = re.findall(r"v(\d{3,})", path)
+    return int(found[-1]) if found else 0
 
 
 def _newest(filled: str) -> int:
