@@ -16,10 +16,10 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
 from void_host.output import version_in
 from void_host.removal import ASK_PATIENCE_S, Exported, Removal, Stopped
 from void_host.shot import Shot
-from void_nuke import export, host
+from void_nuke import export, first_look, host
 from void_nuke.snapshot import box_of, take
 from void_wire.client import Client
-from void_wire.errors import SettingsError, VoidError
+from void_wire.errors import EmptyMatte, SettingsError, VoidError
 from void_wire.messages import JobStatus
 
 _running: Dict[str, Removal] = {}
@@ -53,7 +53,22 @@ def prepared(shot: Shot) -> Tuple[Removal, Callable[[], Optional[VoidError]]]:
         for frame in export.frames(shot, folder, stopped, screen.say):
             yield frame, export.files(shot, folder, frame)
 
-    return removal, lambda: removal.run(exporting)
+    def run() -> Optional[VoidError]:
+        try:
+            question = first_look.look(shot, removal.stop.is_set)
+        except VoidError as error:
+            screen.say(str(error))
+            screen.warn(error)
+            screen.close()
+            return error
+        if question:
+            screen.say(question)
+            if not host.ask(question):
+                screen.close()
+                return EmptyMatte(question)
+        return removal.run(exporting)
+
+    return removal, run
 
 
 def attach(node: Any) -> None:

@@ -17,6 +17,7 @@ from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, 
 from void_host.removal import Stopped
 from void_host.shot import Shot
 from void_nuke import host
+from void_nuke.licence import COMMERCIAL, Licence
 from void_wire.errors import SettingsError
 from void_wire.messages import Role
 
@@ -40,22 +41,26 @@ def frames(shot: Shot, folder: Path, stopped: Stopped, told: Callable[[str], Non
     First a Nuke of its own is tried. ``told`` hears in a sentence why it could not be, where this one does the work.
     Raises SettingsError when a frame cannot be rendered.
     """
+    licence = host.on_main(host.licence)
     if not host.in_gui():
         yield from _here(shot, folder, stopped)
         return
     try:
-        yield from _in_background(shot, folder, stopped)
+        yield from _in_background(shot, folder, licence, stopped)
     except NoBackground as error:
         told(str(error))
         yield from _here(shot, folder, stopped)
 
 
-def background_command(executable: str, shot: Shot, script: Path) -> List[str]:
+def background_command(executable: str, shot: Shot, script: Path, licence: Licence = COMMERCIAL) -> List[str]:
     """The command line of a Nuke that renders both Writes of the node at full size, and leaves."""
     spec = shot.spec
     writers = ",".join(f"{shot.owner}.{WRITERS[role]}" for role in spec.roles)
     span = f"{spec.frames.first}-{spec.frames.last}"
-    return [executable, "-x", "-V", "1", "-f", "-X", writers, "-F", span, str(script)]
+    view = ["-view", shot.view] if shot.view else []
+    return [
+        executable, "-x", *licence.background, "-V", "1", "-f", "-X", writers, "-F", span, *view, str(script)
+    ]  # fmt: skip
 
 
 def background_environment(own: Mapping[str, str], temporary: Path) -> Dict[str, str]:
@@ -64,11 +69,13 @@ def background_environment(own: Mapping[str, str], temporary: Path) -> Dict[str,
     return {**kept, "NUKE_TEMP_DIR": str(temporary)}
 
 
-def _in_background(shot: Shot, folder: Path, stopped: Stopped) -> Iterator[int]:
+def _in_background(shot: Shot, folder: Path, licence: Licence, stopped: Stopped) -> Iterator[int]:
     """Raises NoBackground while no frame is made, SettingsError after."""
-    script, log = folder / "export.nk", folder / "nuke.log"
+    if not licence.has_background:
+        raise NoBackground(f"{licence.nuke} renders in no background: this one exports, a frame at a time.")
+    script, log = folder / f"export{licence.script}", folder / "nuke.log"
     host.on_main(host.save_copy, shot.owner, folder.as_posix(), str(script))
-    command = background_command(host.executable(), shot, script)
+    command = background_command(host.executable(), shot, script, licence)
     with log.open("wb") as output:
         try:
             process = subprocess.Popen(
@@ -165,7 +172,7 @@ def _render(shot: Shot, frame: int) -> bool:
     """Render a frame of each Write on the main thread; False when the artist cancelled in Nuke's own window."""
     for role in shot.spec.roles:
         try:
-            host.on_main(host.render, shot.owner, WRITERS[role], frame)
+            host.on_main(host.render, shot.owner, WRITERS[role], frame, shot.view)
         except RuntimeError as error:
             if str(error).startswith("Cancelled"):
                 return False

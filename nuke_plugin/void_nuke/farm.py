@@ -27,8 +27,14 @@ def write(shot: Shot) -> Path:
     Nothing is rendered and nothing is sent. The first command renders plate and mattes into the folder, the second
     sends them and brings the result to the node's output path; ``void submit`` gives the job an id of its own.
 
-    Raises SettingsError when there is a farm job of this version already, or no place for it.
+    Raises SettingsError when there is a farm job of this version already, no place for it, or a licence whose scripts
+    no farm opens.
     """
+    licence = host.licence()
+    if licence.encrypted:
+        raise SettingsError(
+            f"{licence.nuke} encrypts its scripts, so no farm can render the export: press Remove here."
+        )
     folder = Path(shot.output).parent / f"farm_v{shot.version:03d}"
     try:
         folder.mkdir(parents=True)

@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, TypeV
 import nuke
 
 from void_nuke.knobs import KNOBS, VALUELESS
+from void_nuke.licence import COMMERCIAL, INDIE, NON_COMMERCIAL, Licence
 from void_nuke.snapshot import INPUTS, NodeState
 from void_wire.errors import SettingsError
 
@@ -56,7 +57,37 @@ def read(node: Node) -> NodeState:
         channels={name: tuple(source.channels()) for name, source in connected.items()},
         matte_channels={name: node[knob].value() for name, knob in _MATTES.items()},
         plate_range=(plate.firstFrame(), plate.lastFrame()) if plate is not None else None,
+        views=tuple(nuke.views()),
     )
+
+
+def licence() -> Licence:
+    """What this Nuke may do."""
+    for one in (NON_COMMERCIAL, INDIE):
+        try:
+            if nuke.env[one.key]:
+                return one
+        except KeyError:  # a Nuke that knows no such licence
+            pass
+    return COMMERCIAL
+
+
+def matte_level(name: str, frame: int) -> float:
+    """The mean of input remove's channel about its whole picture: 0 when it is black. Renders that frame of it.
+
+    Raises SettingsError when the node is gone, RuntimeError in Nuke's words.
+    """
+    node = _present(name)
+    source = node.input(INPUTS.index("remove"))
+    width, height = source.format().width(), source.format().height()
+    # Nuke weighs the area towards its middle: of one twice as large the whole picture counts
+    channel = node["remove_channel"].value()
+    return float(source.sample(channel, width / 2, height / 2, 2 * width, 2 * height, frame))
+
+
+def current_frame() -> int:
+    """Of the script."""
+    return int(nuke.root()["frame"].value())
 
 
 def write(node: Node, values: Mapping[str, Any]) -> None:
@@ -105,6 +136,11 @@ def announce(text: str) -> None:
         nuke.executeInMainThread(nuke.message, (text,))
     else:
         nuke.message(text)
+
+
+def ask(question: str) -> bool:
+    """Let the artist decide, from any thread; waits for the answer. In a terminal nobody says no."""
+    return bool(on_main(nuke.ask, question)) if nuke.GUI else True
 
 
 def working_space() -> str:
@@ -157,8 +193,10 @@ def save_copy(name: str, folder: str, path: str) -> None:
         end_export(name)
 
 
-def render(name: str, writer: str, frame: int) -> None:
+def render(name: str, writer: str, frame: int, view: str) -> None:
     """Render one frame of a Write inside the node, at full size whatever the proxy mode is. Blocks.
+
+    ``view`` names one of several, "" is the only one.
 
     Raises SettingsError when the node is gone, RuntimeError in Nuke's words; they begin with "Cancelled" where the
     artist pressed cancel.
@@ -170,7 +208,7 @@ def render(name: str, writer: str, frame: int) -> None:
         try:
             if was:
                 proxy.setValue(False)
-            nuke.execute(node.node(writer), frame, frame, 1)
+            nuke.execute(node.node(writer), frame, frame, 1, [view] if view else nuke.views())
         finally:
             if was:
                 proxy.setValue(True)

@@ -64,11 +64,11 @@ KNOBS: Tuple[Knob, ...] = (
         Code.ENUMERATION,
         "show",
         "show",
-        "What the node gives out.\nplate: the input.\noverlay: what the model is told, on its grid: "
-        "remove red, affected "
-        "blue, both yellow.\nresult: the fill merged over the plate; render with this.\nA-B wipe: "
-        "result on the right "
-        "of the wipe, plate on the left.\nfill only: what was merged, premultiplied, with its matte as alpha.",
+        "What the node gives out.\nplate: the input.\noverlay: what the model is told, on its grid: remove red, "
+        "affected blue, both yellow. With crop auto the server chooses where the grid lies: until a job is done it is "
+        "that of the whole picture, or of the box in the Picture tab.\nresult: the fill merged over the plate; render "
+        "with this.\nA-B wipe: result on the right of the wipe, plate on the left.\nfill only: what was merged, "
+        "premultiplied, with its matte as alpha.",
         "result",
         choices=_same(*SHOWN),
     ),
@@ -208,6 +208,14 @@ KNOBS: Tuple[Knob, ...] = (
         "keep",
         sets="picture.affected_first_frame",
         choices=_same("keep", "clear"),
+    ),
+    Knob(
+        Code.STRING,
+        "view",
+        "view",
+        "In a script with several views the one the job is made of; its result shows in all of them. Another node "
+        "does the other. Empty: the script's only one.",
+        "",
     ),
     Knob(Code.TEXT, "crop_divider"),
     Knob(

@@ -18,6 +18,7 @@ import nuke
 
 from void_host.shot import Shot
 from void_nuke import export, host
+from void_nuke.licence import COMMERCIAL
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
 
 _SIDE = 64
@@ -125,10 +126,13 @@ def _keymix(bench: Bench) -> Found:
 
 
 def _writes_inside(bench: Bench) -> Found:
+    licence = host.licence()
+    if not licence.has_background:
+        return Answer.NOT_TRIED, f"{licence.nuke} renders in no background"
     node = bench.make("VOID", {}, [bench.canvas(), bench.canvas()])
     frame = int(nuke.root()["first_frame"].value())
     with tempfile.TemporaryDirectory(prefix="void-selftest-") as folder:
-        script = Path(folder, "probe.nk")
+        script = Path(folder, f"probe{licence.script}")
         host.save_copy(node.fullName(), Path(folder).as_posix(), script.as_posix())
         spec = JobSpec(
             job="selftest-export",
@@ -143,7 +147,7 @@ def _writes_inside(bench: Bench) -> Found:
         shot = Shot(node.fullName(), "", "", 0, spec)
         try:
             ran = subprocess.run(
-                export.background_command(host.executable(), shot, script),
+                export.background_command(host.executable(), shot, script, licence),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -164,6 +168,9 @@ def _writes_inside(bench: Bench) -> Found:
 
 
 def _links(bench: Bench) -> Found:
+    licence = host.licence()
+    if licence.encrypted:
+        return Answer.NOT_TRIED, f"scripts of {licence.nuke} are encrypted; by hand: save, open again, look"
     node = bench.make("VOID", {"result": "/void/probe.%04d.exr", "result_origlast": 4321})
     with tempfile.TemporaryDirectory(prefix="void-selftest-") as folder:
         script = Path(folder, "probe.nk").as_posix()
@@ -173,6 +180,27 @@ def _links(bench: Bench) -> Found:
     found = saved.get("result"), saved.get("result_origlast")
     shown = node["result"].value(), node["result_origlast"].value()
     return _seen(found == ("/void/probe.%04d.exr", "4321"), f"in the saved copy {found}, in the node {shown}")
+
+
+def _area(bench: Bench) -> Found:
+    root = nuke.root()
+    frame = int(root["first_frame"].value()) + 1
+    corner = f"x < 1 && y < 1 && frame == {frame}"
+    spot = bench.make("Expression", {"expr3": corner}, [bench.canvas()])
+    area = (_SIDE / 2, _SIDE / 2, 2 * _SIDE, 2 * _SIDE)
+    there, before = (spot.sample("rgba.alpha", *area, at) for at in (frame, frame - 1))
+    return _seen(
+        there != 0 and before == 0,
+        f"of an area with a white pixel in its corner {there}, on a frame without it {before}",
+    )
+
+
+def _licence(bench: Bench) -> Found:
+    found = host.licence()
+    if found is COMMERCIAL:
+        return Answer.NOT_TRIED, "this Nuke calls itself neither; say so where that is wrong"
+    script = str(nuke.root()["name"].value()) or "never saved"
+    return _seen(script.endswith(found.script) or script == "never saved", f"{found.nuke}; script {script}")
 
 
 def _neighbours(bench: Bench) -> Found:
@@ -289,6 +317,8 @@ PROBES = (
     Probe("`workingSpaceLUT` names the working space under OCIO", _working_space),
     Probe("a node's `channels()` lists `rgba.alpha`", _alpha),
     Probe("`addOnScriptLoad` runs after the nodes are there", _script_load),
+    Probe("`sample` takes an area and a frame, and is not 0 where a pixel in it is not", _area),
+    Probe("`nuke.env` has `nc` and `indie`, and their scripts end in `.nknc` and `.nkind`", _licence),
     Probe("`allNodes` begins with the newest node", _newest_first),
     Probe("`registerWidgetAsPanel` evaluates its name among those of `menu.py`", _panel),
 )

@@ -40,6 +40,7 @@ class NodeState:
     channels: Mapping[str, Tuple[str, ...]]  # connected input -> its channels
     matte_channels: Mapping[str, str]  # "remove", "affected" -> the channel the node takes the matte from
     plate_range: Optional[Tuple[int, int]]  # first and last frame of what is connected there
+    views: Tuple[str, ...]  # of the script
 
 
 def take(state: NodeState, environment: Mapping[str, str]) -> Shot:
@@ -57,6 +58,7 @@ def take(state: NodeState, environment: Mapping[str, str]) -> Shot:
             return None
 
     frames = attempt(lambda: _frames(state))
+    view = attempt(lambda: _view(state))
     address = attempt(lambda: server_address(str(state.values["server"]), environment))
     where = attempt(lambda: output_path(state, environment))
     picture = attempt(lambda: PictureSettings(**_picture(state)))
@@ -84,7 +86,7 @@ def take(state: NodeState, environment: Mapping[str, str]) -> Shot:
         picture=picture,
         void=void,
     )
-    return Shot(state.name, address, path, version, spec)
+    return Shot(state.name, address, path, version, spec, view)
 
 
 def output_path(state: NodeState, environment: Mapping[str, str]) -> Tuple[str, int]:
@@ -148,6 +150,21 @@ def _frames(state: NodeState) -> FrameRange:
     return frames
 
 
+def _view(state: NodeState) -> str:
+    """The one the job is made of; "" in a script that has one alone."""
+    view, views = str(state.values["view"]).strip(), ", ".join(state.views)
+    if view and view not in state.views:
+        raise SettingsError(
+            f"The script has no view {view}: write one of {views} into view in the Picture tab."
+        )
+    if len(state.views) > 1 and not view:
+        raise SettingsError(
+            f"The script has the views {views} and a job is made of one: write which into view in the Picture tab, "
+            "and use another node for the other."
+        )
+    return view if len(state.views) > 1 else ""
+
+
 def _picture(state: NodeState) -> Dict[str, Any]:
     """Fields of PictureSettings. Of engine draft only those it has: its node greys the others out."""
     found = _fields(state, "picture")
@@ -196,7 +213,7 @@ def box_of(crop: str, height: int) -> Tuple[float, float, float, float]:
 
 
 def _shot_name(state: NodeState) -> str:
-    stem = re.sub(r"\.nk$", "", state.script.replace("\\", "/").rpartition("/")[2])
+    stem = re.sub(r"\.nk(nc|ind)?$", "", state.script.replace("\\", "/").rpartition("/")[2])
     return re.sub(r"[^A-Za-z0-9_-]", "_", f"{stem}_{state.name}").lstrip("_-")[:64] or "shot"
 
 

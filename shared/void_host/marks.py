@@ -38,7 +38,7 @@ def unmarked(files: Mapping[Role, Path]) -> bool:
         if role in files:
             try:
                 return _black(files[role].read_bytes(), channel)
-            except (OSError, struct.error, zlib.error, IndexError, UnicodeDecodeError):
+            except (OSError, struct.error, zlib.error, IndexError, ValueError):  # it is cut, or no EXR
                 return False
     return False
 

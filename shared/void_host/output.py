@@ -29,6 +29,10 @@ def next_path(pattern: str, named: Mapping[str, str]) -> Tuple[str, int]:
         raise SettingsError(
             f"The output path {pattern!r} has no <version>: put it in, so that no result is written over another."
         )
+    if re.search(r"%v", filled, re.IGNORECASE):
+        raise SettingsError(
+            f"The output path {pattern!r} has %V: a job is made of one view, so write its name."
+        )
     unknown = [mark for mark in re.findall(r"<[^<>/]*>", filled) if mark != "<version>"]
     if unknown:
         raise SettingsError(

@@ -16,3 +16,4 @@ class Shot:
     output: str  # path of the result with a place for the frame's number
     version: int  # of the result, as it stands in the path
     spec: JobSpec
+    view: str = ""  # of a script with several; "": it has one

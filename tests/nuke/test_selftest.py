@@ -13,8 +13,8 @@ from void_nuke.probes import PROBES, Answer, Probe
 
 README = Path(__file__).parent.parent.parent / "nuke_plugin" / "README.md"
 
-BY_HAND = {"_proxy", "_texts", "_script_load", "_panel", "_working_space"}
-"""Probes that name a reason here: nobody looks, and the fake's script is not under OCIO."""
+BY_HAND = {"_proxy", "_texts", "_script_load", "_panel", "_working_space", "_licence"}
+"""Probes that name a reason here: nobody looks, and the fake is no Indie and its script not under OCIO."""
 
 
 @pytest.fixture(autouse=True)

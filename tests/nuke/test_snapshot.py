@@ -31,10 +31,25 @@ def test_a_node_as_it_comes_asks_for_the_defaults(node, tmp_path):
     assert shot.spec.void == VoidSettings(show_pass1=True)  # the node shows it
     assert shot.spec.frames == FrameRange(1001, 1003)
     assert shot.spec.roles == (Role.PLATE, Role.MATTES)
-    assert (shot.server, shot.node, shot.version) == ("tcp://127.0.0.1:7801", "VOID1", 1)
+    assert (shot.server, shot.owner, shot.version) == ("tcp://127.0.0.1:7801", "VOID1", 1)
     assert shot.output == f"{tmp_path}/void/sh010_comp.v004/VOID1/v001/VOID1_v001.%04d.exr"
     assert shot.spec.shot == "sh010_comp_v004_VOID1"
     assert take(host.read(node), {}).spec.job != shot.spec.job
+
+
+def test_of_several_views_one_is_named(node, nuke):
+    assert take(host.read(node), {}).view == ""
+    nuke._session.current().views = ["left", "right"]
+    with pytest.raises(SettingsError, match="the views left, right and a job is made of one"):
+        take(host.read(node), {})
+    node["view"].setValue("middle")
+    with pytest.raises(SettingsError, match="no view middle: write one of left, right"):
+        take(host.read(node), {})
+    node["view"].setValue("right")
+    assert take(host.read(node), {}).view == "right"
+    node["output"].setValue("<folder>/<version>/a_%V.%04d.exr")
+    with pytest.raises(SettingsError, match="has %V"):
+        take(host.read(node), {})
 
 
 def test_every_knob_arrives(node):

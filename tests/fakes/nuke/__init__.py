@@ -44,6 +44,7 @@ __all__ = [
     "addOnScriptClose",
     "addOnScriptLoad",
     "allNodes",
+    "ask",
     "createNode",
     "delete",
     "env",
@@ -61,6 +62,7 @@ __all__ = [
     "thisKnob",
     "thisNode",
     "toNode",
+    "views",
     "zoomToFitSelected",
 ]  # fmt: skip
 
@@ -76,12 +78,14 @@ def __getattr__(name):
 
 
 class _Env:
-    """hosts.md A1.1 'nuke.env is dict-like'."""
+    """hosts.md A1.1 'nuke.env is dict-like'; 'nc' and 'indie' as Foundry's own plug-ins ask for them."""
 
     def __getitem__(self, name):
-        return {"gui": _session.current().gui, "ExecutablePath": EXE_PATH, "hiero": False, "LINUX": True}[
-            name
-        ]
+        session = _session.current()
+        licences = {kind: session.licence == kind for kind in ("nc", "indie")}
+        return {
+            "gui": session.gui, "ExecutablePath": EXE_PATH, "hiero": False, "LINUX": True, **licences
+        }[name]  # fmt: skip
 
 
 env = _Env()
@@ -93,6 +97,14 @@ def message(prompt):
     if not isinstance(prompt, str):
         raise TypeError("message takes text")
     _session.current().messages.append(prompt)
+
+
+@_main_only
+def ask(prompt):
+    """A window with yes and no."""
+    session = _session.current()
+    session.messages.append(prompt)
+    return session.answer
 
 
 @_main_only
@@ -128,9 +140,18 @@ def addOnScriptClose(call, args=(), kwargs=None, nodeClass="*", node=None):
 
 
 @_main_only
+def views():
+    return list(_session.current().views)
+
+
+@_main_only
 def scriptSaveToTemp(filename):
-    """hosts.md A1.6: writes a copy; the root keeps its name."""
+    """hosts.md A1.6: writes a copy; the root keeps its name. A3: other licences write scripts of their own."""
     from nuke._saving import text
+
+    wanted = {"": ".nk", "indie": ".nkind", "nc": ".nknc"}[_session.current().licence]
+    if not filename.endswith(wanted):
+        raise RuntimeError(f"{filename}: this licence saves {wanted}")
 
     _Path(filename).write_text(text(_session.current().root), encoding="utf-8")
     return filename

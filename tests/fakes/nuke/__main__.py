@@ -12,17 +12,21 @@ from nuke._nodes import build, take
 def main(arguments):
     parser = argparse.ArgumentParser(prog="Nuke")
     parser.add_argument("-x", action="store_true", required=True)
+    parser.add_argument("-i", action="store_true")
+    parser.add_argument("--indie", action="store_true")
     parser.add_argument("-V", type=int)
     full = parser.add_mutually_exclusive_group()
     full.add_argument("-f", action="store_true")
     full.add_argument("-p", action="store_true")
     parser.add_argument("-X", required=True)
     parser.add_argument("-F", required=True)
+    parser.add_argument("-view")
     parser.add_argument("script", type=Path)
     given = parser.parse_args(arguments)
     gizmos = Path(__file__).parent.parent.parent.parent / "nuke_plugin" / "gizmos"
     session = _session.start(gui=False)
     session.plugin_path.append(str(gizmos))
+    session.views = given.view.split(",") if given.view else session.views
     load(session, given.script.read_text(encoding="utf-8"))
     first, _, last = given.F.partition("-")
     for frame in range(int(first), int(last or first) + 1):

@@ -102,11 +102,11 @@ class Node(Guarded):
 
         return channel_names(self)
 
-    def sample(self, channel, x, y, dx=1, dy=1):
-        """A pixel of the script's frame, by its middle, from the lower left corner."""
-        from nuke._render import pixel
+    def sample(self, channel, x, y, dx=1, dy=1, frame=None):
+        """A pixel by its middle, from the lower left corner, or the mean of an area; of the script's frame."""
+        from nuke._render import mean
 
-        return pixel(self, channel, x, y)
+        return mean(self, channel, (x, y), (dx, dy), frame)
 
     def hasError(self):
         return False

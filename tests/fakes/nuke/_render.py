@@ -84,11 +84,17 @@ def image(node, frame):
     return _CLASSES[node._class](node, lambda number: image(node.input(number), frame), frame)
 
 
-def pixel(node, channel, x, y):
-    made = image(node, current().root["frame"].value())
-    if not (0 <= x < made.size[0] and 0 <= y < made.size[1]):
-        return 0.0
-    return float(made[_RGBA[channel]][int(y), int(x)])
+def mean(node, channel, middle, size, frame):
+    now = current().root["frame"].value()
+    made = image(node, now if frame is None else frame)
+    current().root["frame"]._value = now
+    pixels = made[_RGBA[channel]]
+    rows, columns = (
+        slice(max(0, int(at - (side - 1) / 2)), max(0, int(at + (side + 1) / 2)))
+        for at, side in zip(middle[::-1], size[::-1], strict=True)
+    )
+    there = pixels[rows, columns]
+    return float(there.sum() / (size[0] * size[1]))
 
 
 def _file(node, frame):
@@ -293,6 +299,11 @@ _CODECS = {"Zip (1 scanline)": "zips", "Zip (16 scanlines)": "zip", "none": "non
 def execute(node, start=None, end=None, incr=1, views=None, continueOnError=False):
     """hosts.md A1.8: renders one Write on the main thread. A user who cancels is a RuntimeError 'Cancelled'."""
     session = current()
+    known = session.views
+    if sorted(views or known) != sorted(set(views or known) & set(known)):
+        raise RuntimeError(f"views {views}: the script has {known}")
+    if len(views or known) > 1 and "%v" not in str(node["file"].value()).lower():
+        raise RenderError("the fake writes one view into a file")
     if node["disable"].value():
         raise RuntimeError(f"{node.name()} is disabled")
     if not node["raw"].value() or node["file_type"].value() not in ("exr", ""):

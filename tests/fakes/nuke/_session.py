@@ -21,6 +21,7 @@ class Session:
         self.thread = threading.current_thread()
         self.calls = queue.Queue()  # what executeInMainThread queued
         self.messages = []  # shown by nuke.message
+        self.answer = True  # to nuke.ask
         self.printed = []  # tracebacks of swallowed exceptions
         self.plugin_path = []
         self.context = []  # open groups, the innermost last
@@ -36,6 +37,8 @@ class Session:
         self.shown = []  # full names of nodes whose properties were opened
         self.zoomed_to = []
         self.tasks = []  # every ProgressTask
+        self.views = ["main"]
+        self.licence = ""  # "indie" or "nc"
         self.cancel_after = None  # nuke.execute: the user cancels after so many frames
 
     def check(self, what):
