@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from void_wire.files import PART_SUFFIX
-from void_wire.messages import Role
+from void_wire.messages import THUMBNAILS, Role
 
-MADE_ROLES = (Role.RESULT, Role.PASS1, Role.OVERLAY)
-"""The sequences that the worker writes; all others are received."""
+LISTED_ROLES = (Role.RESULT, Role.PASS1, Role.OVERLAY)
+"""The sequences that the worker writes and a job's status lists."""
+
+MADE_ROLES = (*LISTED_ROLES, *THUMBNAILS.values())
+"""All that the worker writes; all others are received."""
+
+_PNG = (Role.OVERLAY, *THUMBNAILS.values())
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class JobFolder:
 
     def frame(self, role: Role, frame: int) -> Path:
         """The file of one frame number."""
-        return self.path / role.value / f"{frame}.{'png' if role is Role.OVERLAY else 'exr'}"
+        return self.path / role.value / f"{frame}.{'png' if role in _PNG else 'exr'}"
 
     def take_over(self, other: JobFolder, role: Role, frame: int) -> None:
         """Have a frame of ``other`` here too, as a second name of the file; as a copy where there are no such names.

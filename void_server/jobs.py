@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from void_server.job_folder import MADE_ROLES, JobFolder
+from void_server.job_folder import LISTED_ROLES, MADE_ROLES, JobFolder
 from void_wire import codec
 from void_wire.errors import (
     IllegalTransition,
@@ -216,7 +216,7 @@ class JobStore:
             if role in spec.roles:
                 if self.state(job) is State.RECEIVING and self._received(spec) == spec.sent_frames():
                     self._set_state(job, State.QUEUED)
-            else:
+            elif role in LISTED_ROLES:
                 ready = self._live_of(job).ready.setdefault(role, [])
                 if frame not in ready:
                     ready.append(frame)
@@ -368,7 +368,7 @@ class JobStore:
             made: dict[Role, list[int]] = {}
             rows = self._sql(
                 "SELECT role, frame FROM files WHERE job=? AND role IN (?,?,?) ORDER BY frame",
-                (job, *(role.value for role in MADE_ROLES)),
+                (job, *(role.value for role in LISTED_ROLES)),
             ).fetchall()
             for role, frame in rows:
                 made.setdefault(Role(role), []).append(frame)

@@ -1,25 +1,16 @@
-"""``void panel``: the hosts' panel in a window of its own, with pictures made by our own EXR reader."""
+"""``void panel``: the hosts' panel in a window of its own."""
 
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from void_panel.pictures import WIDTH_PX, Picture
-from void_server.frames.color import ColorTransform
-from void_server.frames.exr import limit_decoder, read_plate
-from void_server.frames.geometry import place, resize
 from void_wire.errors import SettingsError
 
 if TYPE_CHECKING:
     from PySide6 import QtGui
 
 SIZE_PX = (900, 760)
-
-_LARGEST_HALF = 65504.0
 
 _DARK = {
     "Window": "#2f2f2f",
@@ -51,11 +42,10 @@ def open_panel(address: str) -> int:
             "'void-compositor[panel]'; a bare Linux also lacks libegl1, libgl1, libxkbcommon0, libfontconfig1 and "
             "libdbus-1-3."
         ) from None
-    limit_decoder()
     app = QtWidgets.QApplication(["void panel"])
     app.setStyle("Fusion")
     app.setPalette(dark_palette())
-    panel = VoidPanel(address, thumbnailer=picture_of)
+    panel = VoidPanel(address)
     panel.resize(*SIZE_PX)
     for number in (
         signal.SIGINT,
@@ -76,24 +66,3 @@ def dark_palette() -> QtGui.QPalette:
     for name in ("WindowText", "Text", "ButtonText"):
         palette.setColor(QtGui.QPalette.ColorGroup.Disabled, role[name], QtGui.QColor(_DIM))
     return palette
-
-
-def picture_of(path: Path, frame: int, colorspace: str) -> Picture:
-    """The display window of the EXR at ``path`` as the model's display encoding shows it, pixels made square.
-
-    Reduced in the file's own values, then encoded: a picture for looking, no measure of anything.
-
-    Raises:
-        UnsupportedImage: the file is no frame with red, green and blue.
-        SettingsError: this machine's colour config does not know ``colorspace``.
-    """
-    plate = read_plate(path, frame)
-    layout = plate.layout
-    values = np.nan_to_num(plate.rgb, copy=False, nan=0.0, posinf=_LARGEST_HALF, neginf=0.0)
-    canvas = place(values, layout.data, layout.display, outside=0.0)
-    height, width = canvas.shape[:2]
-    wide = min(WIDTH_PX, width)
-    high = max(1, round(height * wide / (width * layout.pixel_aspect)))
-    seen = ColorTransform(colorspace).encode(resize(canvas, (high, wide)))
-    pixels = (np.clip(np.nan_to_num(seen), 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-    return Picture(wide, high, pixels.tobytes())

@@ -48,7 +48,7 @@ from void_server.shot import Shot, TakeSource, drawn_on
 from void_server.signs import summary
 from void_server.window_plan import WindowPlan
 from void_server.writing import Writing, Written
-from void_wire.messages import JobSpec, Role, Signs, Stage, VoidSettings
+from void_wire.messages import THUMBNAILS, JobSpec, Role, Signs, Stage, VoidSettings
 
 if TYPE_CHECKING:
     from void_server.engine.void import Decoded
@@ -125,7 +125,7 @@ class Removal:
             lambda done, of: progress(Stage.DECODE, done, 2 * of),
             lambda small: cuts.see_plate(small.plate, small.marked),
         )
-        shot = Shot(spec, folder, color.light)
+        shot = Shot(spec, folder, color.light, ColorTransform(picture.colorspace).encode)
         signs: dict[int, Signs] = {}
 
         def judge() -> None:
@@ -148,6 +148,8 @@ class Removal:
                 else:
                     frames = self._by_void(shot, color, take, plan, record, told, made)
             for role, index in frames:
+                small = THUMBNAILS[role]  # first: a frame that is ready has one
+                made(small, shot.frames[index], folder.frame(small, shot.frames[index]))
                 made(role, shot.frames[index], folder.frame(role, shot.frames[index]))
                 judge()
                 progress(Stage.ENCODE, index + 1, len(shot.frames))

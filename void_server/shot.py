@@ -14,9 +14,11 @@ from void_server.frames.grain import NONE, Grain, regrain
 from void_server.frames.layers import make_layers
 from void_server.frames.matte import KEEP, Classes, composite_matte, within_box
 from void_server.frames.matte_files import Mattes, read_mattes
+from void_server.frames.overlay import write_png
+from void_server.frames.thumbnail import thumbnail
 from void_server.job_folder import JobFolder
 from void_server.signs import Judged, SignMeter
-from void_wire.messages import JobSpec, Role
+from void_wire.messages import THUMBNAILS, JobSpec, Role
 
 Fill = Callable[[Box], Floats]
 """What an engine made of a frame, where it is asked for: float32 (h, w, 3) of a box, in the plate's values."""
@@ -37,10 +39,15 @@ class Shot:
         spec: what was asked.
         folder: where the received frames lie.
         light: takes the plate's values to scene-linear light, for ``meter``: it judges each result that is written.
+        seen: takes them to what a display shows, for thumbnails; None: none are made.
     """
 
     def __init__(
-        self, spec: JobSpec, folder: JobFolder, light: Callable[[Floats], Floats] = lambda values: values
+        self,
+        spec: JobSpec,
+        folder: JobFolder,
+        light: Callable[[Floats], Floats] = lambda values: values,
+        seen: Callable[[Floats], Floats] | None = None,
     ) -> None:
         self.spec = spec
         self.folder = folder
@@ -51,6 +58,7 @@ class Shot:
         self.meter = SignMeter(self.display.height, light)
         self._plates = lru_cache(LAST_READ)(self._read_plate)
         self._mattes = lru_cache(LAST_READ)(self._read_mattes)
+        self._seen_as = seen
 
     def range_text(self, first: int, stop: int) -> str:
         """The frames of indices ``first``..``stop`` (exclusive) in a sentence: ``1001-1046``."""
@@ -97,7 +105,7 @@ class Shot:
         quadmask: Classes | None = None,
         enlarged: bool = False,
     ) -> None:
-        """Write the plate with ``fill`` inside the composite matte.
+        """Write the plate with ``fill`` inside the composite matte, and its thumbnail.
 
         Args:
             role: RESULT or PASS1.
@@ -161,6 +169,10 @@ class Shot:
             extra_metadata=metadata,
             extra_channels=channels,
         )
+        if self._seen_as is not None:
+            write_png(
+                self.folder.frame(THUMBNAILS[role], frame), thumbnail(plate, rgb, changed, self._seen_as)
+            )
 
     def _seen(self, quadmask: Classes | None, box: Box, data: Box) -> Classes:
         """The quadmask over the data window; what lies outside the box is kept."""

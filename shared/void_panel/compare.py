@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Dict, Optional
+from typing import Optional, Tuple
 
 from void_panel import tints
-from void_panel.pictures import Pair, Picture
+from void_panel.pictures import Picture
 from void_panel.qt import Qt, QtCore, QtGui, QtWidgets, Signal, x_of
 
 
@@ -19,12 +19,12 @@ class Side(Enum):
 
 
 class Compare(QtWidgets.QWidget):
-    """Shows a `Pair`, or a sentence where there is none."""
+    """Shows a `Picture`, or a sentence where there is none."""
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
-        self._pair: Optional[Pair] = None
-        self._images: Dict[str, QtGui.QImage] = {}
+        self._picture: Optional[Picture] = None
+        self._halves: Optional[Tuple[QtGui.QImage, QtGui.QImage]] = None  # plate, made
         self._sentence = ""
         self._made = "result"
         self._side = Side.WIPE
@@ -32,14 +32,11 @@ class Compare(QtWidgets.QWidget):
         self.setMinimumSize(160, 40)  # it gives way to words that wrap
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Expanding)
 
-    def show_pair(self, pair: Optional[Pair], made: str, sentence: str) -> None:
-        """Show ``pair``, whose made side is called ``made``; without one, the sentence."""
-        if pair is not self._pair:
-            self._pair = pair
-            self._images = {}
-            if pair is not None:
-                self._images["made"] = _image(pair.made)
-                self._images["plate"] = _image(pair.plate)
+    def show_picture(self, picture: Optional[Picture], made: str, sentence: str) -> None:
+        """Show ``picture``, whose made side is called ``made``; without one, the sentence."""
+        if picture is not self._picture:
+            self._picture = picture
+            self._halves = _halves(picture) if picture is not None else None
             self.update()
         if (made, sentence) != (self._made, self._sentence):
             self._made, self._sentence = made, sentence
@@ -69,12 +66,12 @@ class Compare(QtWidgets.QWidget):
         painter = QtGui.QPainter(self)
         palette = self.palette()
         painter.fillRect(self.rect(), tints.mixed(palette.color(QtGui.QPalette.ColorRole.Base), _BLACK, 0.35))
-        made, plate = self._images.get("made"), self._images.get("plate")
-        if made is None or plate is None:
+        if self._halves is None:
             painter.setPen(tints.quiet(palette))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.rect().adjusted(12, 6, -12, -6), int(flags), self._sentence)
             return
+        plate, made = self._halves
         frame = self._frame(made)
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(frame, plate if self._side is Side.PLATE else made)
@@ -93,9 +90,8 @@ class Compare(QtWidgets.QWidget):
             _tag(painter, frame, self._made, at_right=True)
 
     def _wipe_to(self, x: int) -> None:
-        made = self._images.get("made")
-        if made is not None and self._side is Side.WIPE:
-            frame = self._frame(made)
+        if self._halves is not None and self._side is Side.WIPE:
+            frame = self._frame(self._halves[1])
             self._at = min(1.0, max(0.0, (x - frame.left()) / max(1, frame.width())))
             self.update()
 
@@ -131,11 +127,13 @@ class SideButtons(QtWidgets.QWidget):
 _BLACK = QtGui.QColor(0, 0, 0)
 
 
-def _image(picture: Picture) -> QtGui.QImage:
-    image = QtGui.QImage(
-        picture.rgb, picture.width, picture.height, picture.width * 3, QtGui.QImage.Format.Format_RGB888
-    )
-    return image.copy()  # the bytes may go
+def _halves(picture: Picture) -> Optional[Tuple[QtGui.QImage, QtGui.QImage]]:
+    """Plate and what was made; None when this Qt cannot read it. A thumbnail takes it a few milliseconds."""
+    both = QtGui.QImage.fromData(picture.png)
+    width, height = both.width() // 2, both.height()
+    if both.isNull() or not width:
+        return None
+    return both.copy(0, 0, width, height), both.copy(width, 0, width, height)
 
 
 def _tag(painter: QtGui.QPainter, frame: QtCore.QRect, text: str, at_right: bool) -> None:

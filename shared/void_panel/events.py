@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Dict, Optional, Tuple, Union
 
 from void_panel.faults import Fault
-from void_panel.pictures import Look, Pair
+from void_panel.pictures import Look, Picture
 from void_wire.messages import JobSpec, JobStatus
 
 CHUNK = 50
@@ -53,7 +53,7 @@ class Pictured:
     """A picture that was asked for, or why there is none."""
 
     look: Look
-    pair: Optional[Pair]
+    picture: Optional[Picture]
     sentence: str = ""
 
 

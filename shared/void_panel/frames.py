@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import tempfile
 import time
@@ -12,13 +11,11 @@ from typing import Deque, Optional
 
 from void_panel.client_thread import ClientThread, Post
 from void_panel.events import Pictured, Said
-from void_panel.pictures import Look, Pair, Picture, Thumbnailer
+from void_panel.pictures import Look, Picture
 from void_panel.requests import Bring, FrameRequest, See
 from void_wire.client import FETCH_CREDIT, Client
-from void_wire.errors import TransportError, UnsupportedImage, VoidError
-from void_wire.messages import Role
-
-log = logging.getLogger(__name__)
+from void_wire.errors import TransportError, VoidError
+from void_wire.messages import THUMBNAILS, Role
 
 PATIENCE_S = 15.0
 """A single frame may take ten times as long over a slow line."""
@@ -28,17 +25,10 @@ PICTURE_S = 1.0
 
 
 class FrameThread(ClientThread[FrameRequest]):
-    """Makes pictures of frames that are asked for, and brings results home, a few frames at a time.
+    """Brings pictures of frames that are asked for, and results home, a few frames at a time."""
 
-    Args:
-        address: of the server.
-        post: called on this thread.
-        thumbnailer: makes the pictures; None: nobody does.
-    """
-
-    def __init__(self, address: str, post: Post, thumbnailer: Optional[Thumbnailer]) -> None:
+    def __init__(self, address: str, post: Post) -> None:
         super().__init__(address, post, "void panel frames", PATIENCE_S)
-        self._thumbnailer = thumbnailer
         self._look: Optional[Look] = None
         self._homeward: Deque[Bring] = deque()
         self._brought = 0  # frames of the first of them
@@ -81,30 +71,17 @@ class FrameThread(ClientThread[FrameRequest]):
             pass
 
     def _picture(self, client: Client, look: Look) -> Pictured:
-        """The frame and its plate, fetched and made small. Whatever prevents it is said in its place."""
-        if self._thumbnailer is None:
-            return Pictured(look, None, "Nothing here reads EXR.")
+        """The frame beside its plate. Whatever prevents it is said in its place."""
         try:
             with tempfile.TemporaryDirectory(prefix="void_panel_") as folder:
-                made = self._one(client, self._thumbnailer, look, look.role, Path(folder))
-                plate = self._one(client, self._thumbnailer, look, Role.PLATE, Path(folder))
-                return Pictured(look, Pair(made, plate))
+                path = Path(folder) / "thumbnail.png"
+                for _ in client.fetch(look.job, THUMBNAILS[look.role], [look.frame], lambda frame: path):
+                    pass
+                return Pictured(look, Picture(path.read_bytes()))
         except VoidError as error:
             return Pictured(look, None, str(error))
         except OSError as error:
             return Pictured(look, None, f"No room for a frame to look at ({error.strerror}).")
-
-    def _one(self, client: Client, thumbnailer: Thumbnailer, look: Look, role: Role, folder: Path) -> Picture:
-        path = folder / f"{role.value}.{look.frame}.exr"
-        for _ in client.fetch(look.job, role, [look.frame], lambda frame: path):
-            pass
-        try:
-            return thumbnailer(path, look.frame, look.colorspace)
-        except VoidError:
-            raise
-        except Exception as error:  # it comes from outside, and may stumble over any file
-            log.exception("a picture of %s", look)
-            raise UnsupportedImage(f"No picture can be made of frame {look.frame}: {error!r}.") from None
 
     def _bring(self, client: Client, order: Bring) -> None:
         """The next few of its frames; the rest when it is its turn again."""

@@ -74,10 +74,10 @@ class JobView(QtWidgets.QWidget):
         row = state.rows[status.job]
         self.title.setText(status.shot)
         self.about.say(f"{row.frames}, engine {row.engine}, job {row.job}")
-        look, pair = state.picture()
+        look, picture = state.picture()
         made = "pass 1" if look and look.role is Role.PASS1 else "result"
-        self.compare.show_pair(pair, made, state.blank)
-        shown = look.frame if look and pair else None
+        self.compare.show_picture(picture, made, state.blank)
+        shown = look.frame if look and picture else None
         ready = status.ready.get(Role.RESULT) or status.ready.get(Role.PASS1, [])
         standing = {fault.frame: fault.words for fault in state.faults}
         self.strip.show_frames(status.frames.numbers(), frozenset(ready), standing, shown)

@@ -19,7 +19,7 @@ from void_panel.host import Host
 from void_panel.job_view import JobView
 from void_panel.line import Line
 from void_panel.log_view import LogView
-from void_panel.pictures import Look, Thumbnailer
+from void_panel.pictures import Look
 from void_panel.qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from void_panel.requests import Again, Bring, CancelJob, Change, See, Show
 from void_panel.server_bar import ServerBar
@@ -38,7 +38,6 @@ class VoidPanel(QtWidgets.QWidget):
 
     Args:
         address: of the server; ``address_changed`` is emitted when the artist uses another.
-        thumbnailer: makes pictures of frames, on a thread of the panel's; None: none are shown, and that is said.
         host: what a host does for the panel; None: it runs by itself.
         parent: as any widget's.
     """
@@ -49,13 +48,12 @@ class VoidPanel(QtWidgets.QWidget):
         self,
         address: str,
         *,
-        thumbnailer: Optional[Thumbnailer] = None,
         host: Optional[Host] = None,
         parent: Optional[QtWidgets.QWidget] = None,
     ) -> None:
         super().__init__(parent)
-        self._thumbnailer, self._host = thumbnailer, host
-        self.state = PanelState(address, pictures=thumbnailer is not None)
+        self._host = host
+        self.state = PanelState(address)
         self._events: "queue.SimpleQueue[Event]" = queue.SimpleQueue()
         self._threads: Optional[Tuple[ControlThread, FrameThread]] = None
         self._running: List[Union[ControlThread, FrameThread]] = []
@@ -86,7 +84,7 @@ class VoidPanel(QtWidgets.QWidget):
         self._leave()
         before = self.state
         events: "queue.SimpleQueue[Event]" = queue.SimpleQueue()
-        self.state = PanelState(address, pictures=self._thumbnailer is not None)
+        self.state = PanelState(address)
         self.state.take_over(before)
         if before.address == address:
             self.state.select(before.selected)
@@ -94,7 +92,7 @@ class VoidPanel(QtWidgets.QWidget):
         self._shown = self._wanted = None
         self._threads = (
             ControlThread(address, events.put),
-            FrameThread(address, events.put, self._thumbnailer),
+            FrameThread(address, events.put),
         )
         self._running.extend(self._threads)
         for thread in self._threads:

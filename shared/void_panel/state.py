@@ -11,7 +11,7 @@ from typing import Callable, Deque, Dict, Optional, Set, Tuple
 from void_panel.events import Detailed, Event, Found, Listed, Lost, Made, Pictured, Said
 from void_panel.faults import Fault, verdict
 from void_panel.pace import Pace
-from void_panel.pictures import Look, Pair
+from void_panel.pictures import Look, Picture
 from void_panel.requests import Change
 from void_panel.rows import OPEN, JobRow, changes, row_of, watch_pace
 from void_wire.messages import JobSpec, JobStatus, Role, State
@@ -54,11 +54,10 @@ class PanelState:
 
     Args:
         address: of the server.
-        pictures: whether there is anything that makes pictures of frames.
         clock: seconds since the epoch.
     """
 
-    def __init__(self, address: str, *, pictures: bool, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, address: str, *, clock: Callable[[], float] = time.time) -> None:
         self.address = address
         self.link = Link.LOOKING
         self.version = ""
@@ -71,14 +70,13 @@ class PanelState:
         self.selected: Optional[str] = None
         self.log: Deque[LogLine] = deque(maxlen=LOG_LINES)
         self.said = 0  # log lines in all, also those that are gone
-        self._pictures = pictures
         self._clock = clock
         self._statuses: Dict[str, JobStatus] = {}
         self._paces: Dict[str, Pace] = {}
         self._listed = False
         self._frame: Optional[int] = None  # chosen by hand; None: the newest
         self._details: Dict[str, Detailed] = {}
-        self._pairs: "OrderedDict[Look, Pair]" = OrderedDict()
+        self._seen: "OrderedDict[Look, Picture]" = OrderedDict()
         self._blank: Dict[Look, str] = {}
         self._changed = Changed()
 
@@ -243,39 +241,37 @@ class PanelState:
     @property
     def look(self) -> Optional[Look]:
         """The frame to show: chosen by hand, else the newest, of pass 1 while there is no result."""
-        status, spec = self.status, self.spec
-        if status is None or spec is None or not self._pictures:
+        status = self.status
+        if status is None:
             return None
         for role in (Role.RESULT, Role.PASS1):
             frames = status.ready.get(role, [])
             if self._frame in frames:
-                return Look(status.job, role, self._frame or 0, spec.picture.colorspace)
+                return Look(status.job, role, self._frame or 0)
             if frames and self._frame is None:
-                return Look(status.job, role, frames[-1], spec.picture.colorspace)
+                return Look(status.job, role, frames[-1])
         return None
 
     @property
     def wanted(self) -> Optional[Look]:
         """The frame a picture is still to be made of."""
         look = self.look
-        return None if look in self._pairs or look in self._blank or not self._at_hand else look
+        return None if look in self._seen or look in self._blank or not self._at_hand else look
 
-    def picture(self) -> Tuple[Optional[Look], Optional[Pair]]:
+    def picture(self) -> Tuple[Optional[Look], Optional[Picture]]:
         """The frame that can be shown now: the wanted one, else the last of the same job that there is."""
         look = self.look
-        if look in self._pairs or look in self._blank:
-            return look, self._pairs.get(look) if look else None
-        for seen in reversed(self._pairs):
+        if look in self._seen or look in self._blank:
+            return look, self._seen.get(look) if look else None
+        for seen in reversed(self._seen):
             if look is not None and seen.job == look.job:
-                return seen, self._pairs[seen]
+                return seen, self._seen[seen]
         return look, None
 
     @property
     def blank(self) -> str:
         """Why there is no picture."""
         look = self.look
-        if not self._pictures:
-            return "No pictures: nothing here reads EXR. Look at the result in the viewer."
         if look is None:
             return "No frame is made yet." if self._frame is None else f"Frame {self._frame} is not made yet."
         return self._blank.get(look, f"Frame {look.frame} is coming.")
@@ -362,12 +358,12 @@ class PanelState:
         self.say(sentences[status.state], bad=status.state is State.FAILED)
 
     def _picture(self, event: Pictured) -> None:
-        if event.pair is None:
+        if event.picture is None:
             self._blank[event.look] = event.sentence
         else:
-            self._pairs[event.look] = event.pair
-            while len(self._pairs) > PICTURES:
-                self._pairs.popitem(last=False)
+            self._seen[event.look] = event.picture
+            while len(self._seen) > PICTURES:
+                self._seen.popitem(last=False)
         self._touch(event.look.job)
 
     def _time(self) -> str:

@@ -39,11 +39,15 @@ class Role(str, Enum):
     RESULT = "result"
     PASS1 = "pass1"  # Pass 1's result, there while Pass 2 runs
     OVERLAY = "overlay"  # PNG: the plate tinted with the quadmask exactly as the engine gets it
+    RESULT_THUMBNAIL = (
+        "result_thumbnail"  # PNG: plate and result side by side, small, as a display shows them
+    )
+    PASS1_THUMBNAIL = "pass1_thumbnail"  # PNG: the same of Pass 1's result
 
     @property
     def label(self) -> str:
         """The role in a sentence: ``remove matte``."""
-        return f"{self.value} matte" if self in (Role.REMOVE, Role.AFFECTED) else self.value
+        return f"{self.value} matte" if self in (Role.REMOVE, Role.AFFECTED) else self.value.replace("_", " ")
 
 
 SENT_ROLES = (
@@ -53,6 +57,9 @@ SENT_ROLES = (
     (Role.PLATE, Role.REMOVE, Role.AFFECTED),
 )
 """The combinations of sequences a job can be made of."""
+
+THUMBNAILS = {Role.RESULT: Role.RESULT_THUMBNAIL, Role.PASS1: Role.PASS1_THUMBNAIL}
+"""A sequence -> its thumbnails. A frame that is ready has its thumbnail, so those are not listed as ready."""
 
 
 class State(str, Enum):

@@ -5,6 +5,7 @@ DEMO_OUT is what ``void demo`` left: its frames are the pictures. The jobs are m
 
 import os
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,13 +13,18 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import numpy as np
 from PySide6 import QtGui, QtWidgets
 
 from void_panel.events import Detailed, Event, Found, Listed, Lost, Pictured
 from void_panel.faults import faults
 from void_panel.panel import VoidPanel
-from void_panel.pictures import Look, Pair
-from void_server.panel import dark_palette, picture_of
+from void_panel.pictures import Look, Picture
+from void_server.frames.color import ColorTransform
+from void_server.frames.exr import read_plate
+from void_server.frames.overlay import write_png
+from void_server.frames.thumbnail import thumbnail
+from void_server.panel import dark_palette
 from void_wire.messages import (
     FrameRange,
     JobSpec,
@@ -97,11 +103,18 @@ def working_day(demo: Path) -> list[Event]:
     ]
     signs = {frame: Signs(seam=0.011, flicker=1.1, residual=0.03) for frame in made}
     signs[made[3]], signs[made[4]] = Signs(seam=0.041, flicker=3.4), Signs(seam=0.033)
-    newest = Look(running.job, Role.RESULT, made[-1], "lin_rec709")
-    plate, result = (
-        picture_of(demo / f"{name}.{made[-1]}.exr", made[-1], "lin_rec709") for name in ("plate", "result")
-    )
-    return [READY, listed(*jobs), *steps, detailed(running, signs), Pictured(newest, Pair(result, plate))]
+    newest = Look(running.job, Role.RESULT, made[-1])
+    return [READY, listed(*jobs), *steps, detailed(running, signs), Pictured(newest, picture(demo, made[-1]))]
+
+
+def picture(demo: Path, frame: int) -> Picture:
+    """As the server makes it."""
+    plate, result = (read_plate(demo / f"{name}.{frame}.exr", frame) for name in ("plate", "result"))
+    changed = np.ones(plate.pixels.shape[:2], bool)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "thumbnail.png"
+        write_png(path, thumbnail(plate, result.rgb, changed, ColorTransform("lin_rec709").encode))
+        return Picture(path.read_bytes())
 
 
 def failed() -> list[Event]:
@@ -141,7 +154,7 @@ def draw(demo: Path, folder: Path) -> None:
     light = QtGui.QPalette(QtGui.QColor("#e4e4e4"), QtGui.QColor("#efefef"))
     for name, size, events in states(demo):
         app.setPalette(light if name.endswith("light") else dark_palette())
-        panel = VoidPanel(ADDRESS, thumbnailer=picture_of)
+        panel = VoidPanel(ADDRESS)
         panel.connect_to = lambda address: None  # type: ignore[method-assign]  # nobody is there
         panel.resize(*size)
         panel.show()

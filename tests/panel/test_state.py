@@ -5,20 +5,20 @@ from job_statuses import spec, status
 
 from void_panel.events import Detailed, Found, Listed, Lost, Made, Pictured
 from void_panel.faults import faults, verdict
-from void_panel.pictures import Look, Pair, Picture
+from void_panel.pictures import Look, Picture
 from void_panel.requests import Change
 from void_panel.state import PICTURES, Link, PanelState
 from void_wire.messages import JobStatus, Role, Signs, Stage, State
 
-PICTURE = Picture(2, 1, b"abcdef")
+PICTURE = Picture(b"png")
 
 
 def listed(*statuses: JobStatus, at_s: float = 0.0) -> Listed:
     return Listed(statuses, at_s, tuple(status.job for status in statuses))
 
 
-def there(*statuses: JobStatus, pictures: bool = True) -> PanelState:
-    state = PanelState("tcp://box:7801", pictures=pictures, clock=lambda: 0.0)
+def there(*statuses: JobStatus) -> PanelState:
+    state = PanelState("tcp://box:7801", clock=lambda: 0.0)
     state.take(Found("1.2", {"draft": "", "void": "No weights."}))
     state.take(listed(*statuses))
     return state
@@ -138,24 +138,22 @@ def test_a_job_is_done_again_only_where_something_else_can_come_out(
 def test_the_newest_frame_is_looked_at_until_one_is_chosen() -> None:
     running = status(1, State.RUNNING, ready={Role.PASS1: [1001, 1002]})
     state = there(running)
-    assert state.wanted is None  # its colour space is not known yet
-    state.take(Detailed(running.job, spec(running), 0, ()))
-    assert state.wanted == Look(running.job, Role.PASS1, 1002, "lin_rec709")
-    state.take(Pictured(state.wanted, Pair(PICTURE, PICTURE)))
+    assert state.wanted == Look(running.job, Role.PASS1, 1002)
+    state.take(Pictured(state.wanted, PICTURE))
     before = state.picture()
     state.take(
         Listed((status(1, State.RUNNING, ready={Role.RESULT: [1001], Role.PASS1: [1001, 1002]}),), 1.0)
     )
-    newest = Look(running.job, Role.RESULT, 1001, "lin_rec709")
+    newest = Look(running.job, Role.RESULT, 1001)
     assert (state.wanted, state.picture()) == (
         newest,
         before,
     )  # the last picture stays until the next is there
-    state.take(Pictured(newest, None, "Colour space 'x' is not known here."))
+    state.take(Pictured(newest, None, "Frame 1001 is gone."))
     assert (state.wanted, state.picture(), state.blank) == (
         None,
         (newest, None),
-        "Colour space 'x' is not known here.",
+        "Frame 1001 is gone.",
     )
     state.look_at(1002)
     assert state.picture() == before
@@ -172,19 +170,11 @@ def test_pictures_are_kept_for_a_few_frames_only() -> None:
         state.look_at(frame)
         look = state.wanted
         assert look is not None
-        state.take(Pictured(look, Pair(PICTURE, PICTURE)))
+        state.take(Pictured(look, PICTURE))
     state.look_at(frames[-PICTURES])
     assert state.wanted is None
     state.look_at(frames[-PICTURES - 1])
     assert state.wanted is not None
-
-
-def test_without_anything_that_reads_exr_no_picture_is_asked_for() -> None:
-    done = status(1, State.DONE, ready={Role.RESULT: [1001]})
-    state = there(done, pictures=False)
-    state.take(Detailed(done.job, spec(done), 0, ()))
-    assert (state.look, state.wanted) == (None, None)
-    assert state.blank.startswith("No pictures: nothing here reads EXR.")
 
 
 def test_worst_frames_come_first_with_what_is_wrong_with_them() -> None:
@@ -204,7 +194,7 @@ def test_worst_frames_come_first_with_what_is_wrong_with_them() -> None:
 
 
 def test_state_link_is_looking_before_anybody_answers() -> None:
-    state = PanelState("tcp://box:7801", pictures=False)
+    state = PanelState("tcp://box:7801")
     assert (state.link, state.headline) == (Link.LOOKING, "Looking for a server at tcp://box:7801")
     state.take(Lost("Address 'x' is none.", given_up=True))
     assert (state.headline, state.report) == ("No server", "Address 'x' is none.")
