@@ -190,6 +190,8 @@ class Removal:
                     merge.keep(index, parts)  # the other frames are needed first
                 else:
                     yield from merge.put(role, index, parts)  # 6, 7
+                if role is Role.PASS1 and index == parts[-1][0].stop - 1:
+                    yield from writing.rest()  # to be seen while pass 2 is made
             if detailed:
                 yield from merge.detailed(detail, progress)  # 6, 7
             yield from writing.rest()

@@ -266,9 +266,12 @@ class Removal:
     def _outcome(self, client: Client, status: JobStatus) -> str:
         """How it ended, with the frame that is most worth a look."""
         signs = client.signs(status.job)
-        count = f"{len(self._home[Role.RESULT])} frames in version {self.shot.version}"
+        result, pass1 = (len(self._home[role]) for role in (Role.RESULT, Role.PASS1))
+        count = f"{result} frames" if result or not pass1 else f"{pass1} frames of pass 1"
         judged = verdict(len(signs), faults(signs), most=_NAMED_FAULTS)
-        return f"{status.state.value}: {count}" + (f". {judged}" if judged else "")
+        return f"{status.state.value}: {count} in version {self.shot.version}" + (
+            f". {judged}" if judged else ""
+        )
 
     def _must_stop(self) -> bool:
         return not self._told_to_stop and self._cancelled()
