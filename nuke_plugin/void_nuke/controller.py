@@ -7,6 +7,7 @@ say which job it is, and `attach` goes on with it.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -21,6 +22,8 @@ from void_nuke.snapshot import box_of, take
 from void_wire.client import Client
 from void_wire.errors import EmptyMatte, SettingsError, VoidError
 from void_wire.messages import JobStatus
+
+log = logging.getLogger(__name__)
 
 _running: Dict[str, Removal] = {}
 """Node's full name -> its removal, while this Nuke follows it. The node's knobs are what lasts."""
@@ -116,7 +119,8 @@ def _on_thread(name: str, work: Callable[[], Any]) -> None:
     def run() -> None:
         try:
             work()
-        except Exception as error:  # a bug: said where the artist looks, and in full in Nuke's terminal
+        except Exception as error:  # a bug: said where the artist looks, and in full in terminal and log
+            log.exception("%s", name)
             _write(
                 name, {"status": f"The plugin failed ({type(error).__name__}: {error}); see the terminal."}
             )

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
+from void_host import exr_header
 from void_host.removal import Stopped
 from void_host.shot import Shot
 from void_nuke import host
@@ -42,6 +43,15 @@ def frames(shot: Shot, folder: Path, stopped: Stopped, told: Callable[[str], Non
     Raises SettingsError when a frame cannot be rendered.
     """
     licence = host.on_main(host.licence)
+    for count, frame in enumerate(_rendered(shot, folder, licence, stopped, told)):
+        if count == 0:
+            check_size(shot, files(shot, folder, frame)[Role.PLATE], licence)
+        yield frame
+
+
+def _rendered(
+    shot: Shot, folder: Path, licence: Licence, stopped: Stopped, told: Callable[[str], None]
+) -> Iterator[int]:
     if not host.in_gui():
         yield from _here(shot, folder, stopped)
         return
@@ -50,6 +60,17 @@ def frames(shot: Shot, folder: Path, stopped: Stopped, told: Callable[[str], Non
     except NoBackground as error:
         told(str(error))
         yield from _here(shot, folder, stopped)
+
+
+def check_size(shot: Shot, plate: Path, licence: Licence) -> None:
+    """Raise SettingsError when the exported ``plate`` has another size than the node's: a result would not fit."""
+    header = exr_header.read(plate)
+    if header is not None and shot.size is not None and header.display != shot.size:
+        (width, height), (wanted, high) = header.display, shot.size
+        raise SettingsError(
+            f"The plate is {wanted} x {high} and {licence.nuke} exported it as {width} x {height}, so nothing "
+            "was sent. A licence with a limit writes no larger pictures: crop or scale plate and rotos to what it writes."
+        )
 
 
 def background_command(executable: str, shot: Shot, script: Path, licence: Licence = COMMERCIAL) -> List[str]:

@@ -86,7 +86,7 @@ def take(state: NodeState, environment: Mapping[str, str]) -> Shot:
         picture=picture,
         void=void,
     )
-    return Shot(state.name, address, path, version, spec, view)
+    return Shot(state.name, address, path, version, spec, view, state.formats["plate"])
 
 
 def output_path(state: NodeState, environment: Mapping[str, str]) -> Tuple[str, int]:

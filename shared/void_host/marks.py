@@ -10,21 +10,14 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Mapping, Optional
 
+from void_host import exr_header
 from void_wire.messages import Role
-
-_MAGIC = 20000630
-_NOT_PLAIN = 0x200 | 0x800 | 0x1000
-"""Flags of tiles, deep data and several parts."""
 
 _LINES = {0: 1, 2: 1, 3: 16}
 """Compression -> scanlines of a block: none, ZIP of one line, ZIP of 16."""
-_BYTES = {0: 4, 1: 2, 2: 4}
-"""Type of pixels -> bytes of one."""
-
 _MATTES = {Role.MATTES: "R", Role.REMOVE: None}
 """Sequence with the remove matte -> its channel there; None: its only one."""
 
@@ -43,21 +36,9 @@ def unmarked(files: Mapping[Role, Path]) -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class _Image:
-    """What the header says: channels with the bytes of a pixel, in the order of a line."""
-
-    channels: Tuple[Tuple[str, int], ...]
-    compression: int
-    width: int
-    first_line: int
-    last_line: int
-    blocks_at: int  # where the table of the blocks' places begins
-
-
 def _black(data: bytes, channel: Optional[str]) -> bool:
-    image = _header(data)
-    if image is None:
+    image = exr_header.parse(data)
+    if image is None or image.compression not in _LINES:
         return False
     names = [name for name, _ in image.channels]
     wanted = names.index(channel or names[0]) if (channel or names[0]) in names else None
@@ -96,43 +77,3 @@ def _coded_zeros(block: bytes, at: int, length: int) -> bool:
         if block.count(128, begin + 1, begin + length // 2) != length // 2 - 1:
             return False
     return True
-
-
-def _header(data: bytes) -> Optional[_Image]:
-    """None for a file that is not looked into."""
-    magic, version = struct.unpack_from("<II", data)
-    if magic != _MAGIC or version & _NOT_PLAIN:
-        return None
-    found: Dict[str, bytes] = {}
-    at = 8
-    while data[at]:
-        name, at = _text(data, at)
-        _, at = _text(data, at)
-        (size,) = struct.unpack_from("<I", data, at)
-        found[name] = data[at + 4 : at + 4 + size]
-        at += 4 + size
-    if "channels" not in found or "dataWindow" not in found or not found.get("compression"):
-        return None
-    compression = found["compression"][0]
-    left, top, right, bottom = struct.unpack("<4i", found["dataWindow"])
-    channels = _channels(found["channels"])
-    if compression not in _LINES or channels is None:
-        return None
-    return _Image(tuple(channels), compression, right - left + 1, top, bottom, at + 1)
-
-
-def _channels(text: bytes) -> Optional[List[Tuple[str, int]]]:
-    channels, at = [], 0
-    while text[at]:
-        name, at = _text(text, at)
-        kind, _, across, down = struct.unpack_from("<iiii", text, at)
-        if kind not in _BYTES or (across, down) != (1, 1):
-            return None
-        channels.append((name, _BYTES[kind]))
-        at += 16
-    return channels
-
-
-def _text(data: bytes, at: int) -> Tuple[str, int]:
-    end = data.index(0, at)
-    return data[at:end].decode(), end + 1

@@ -10,6 +10,7 @@ itself on a `Screen`. Ending its thread ends no job: job id, server and output p
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import threading
@@ -34,6 +35,8 @@ from void_wire.errors import (
     from_code,
 )
 from void_wire.messages import FrameRange, JobStatus, Role, State
+
+log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 2.0
 """A host looks at its files at most this often: that is expensive."""
@@ -129,7 +132,7 @@ class Removal:
 
     def _with_client(self, *steps: Callable[[Client], None]) -> Optional[VoidError]:
         try:
-            self._screen.say(f"asking {self.shot.server}")
+            self._say(f"asking {self.shot.server}")
             with Client(self.shot.server, patience_s=ASK_PATIENCE_S, name=self._host) as client:
                 client.connect()  # nobody there is said soon; later a silent server is waited for
             with Client(self.shot.server, name=self._host) as client:
@@ -137,10 +140,10 @@ class Removal:
                     step(client)
             return None
         except _Cancelled:
-            self._screen.say("cancelled before it was sent")
+            self._say("cancelled before it was sent")
             return None
         except VoidError as error:
-            self._screen.say(str(error))
+            self._say(str(error))
             self._screen.warn(error)
             return error
         finally:
@@ -151,6 +154,7 @@ class Removal:
         spec = self.shot.spec
         client.submit(spec)  # what the server refuses is said before anything renders
         self._screen.accepted(self.shot)
+        log.info("%s is job %s, to %s", self.shot.owner, spec.job, self.shot.output)
         folder = Path(tempfile.mkdtemp(prefix="void-export-"))
         waiting: List[Exported] = []
         made, marked = 0, False
@@ -207,7 +211,7 @@ class Removal:
             if status.state in ENDED:
                 break
             if self._must_stop():
-                self._screen.say("cancelling")
+                self._say("cancelling")
                 status, self._told_to_stop = client.cancel(self.shot.spec.job), True
                 continue
             self._progress(status)
@@ -217,7 +221,7 @@ class Removal:
         if status.state is State.FAILED:
             raise from_code(status.error_code, status.error)
         self._screen.ended(status)
-        self._screen.say(self._outcome(client, status))
+        self._say(self._outcome(client, status))
 
     def _fetch(self, client: Client, status: JobStatus, role: Role) -> int:
         home = self._home[role]
@@ -272,6 +276,10 @@ class Removal:
         return f"{status.state.value}: {count} in version {self.shot.version}" + (
             f". {judged}" if judged else ""
         )
+
+    def _say(self, text: str) -> None:
+        log.info("%s: %s", self.shot.owner, text)
+        self._screen.say(text)
 
     def _must_stop(self) -> bool:
         return not self._told_to_stop and self._cancelled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional, Tuple
 
 from void_wire.messages import JobSpec
 
@@ -17,3 +18,4 @@ class Shot:
     version: int  # of the result, as it stands in the path
     spec: JobSpec
     view: str = ""  # of a script with several; "": it has one
+    size: Optional[Tuple[int, int]] = None  # width and height of the plate; None where nobody needs it

@@ -72,7 +72,11 @@ def nuke(built, frames, tmp_path):
         program = [sys.executable, "-I", "-S", str(ROOT / "tests" / "nuke" / "bare_nuke.py")]
         places = [str(built), str(ROOT / "tests" / "fakes"), str(frames), str(tmp_path / "sh010.nk")]
         process = subprocess.Popen(
-            [*program, *places, server, action], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*program, *places, server, action],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"VOID_LOG": str(tmp_path / "void.log")},
         )
         started.append(process)
         return process
@@ -101,7 +105,7 @@ def shows_pass_1_in_pass_2(now):
     return now["status"].startswith("pass 2") and now["use_result"] and made(now["result"]) == list(FRAMES)
 
 
-def test_killed_in_pass_2_and_opened_again_both_passes_come_home(nuke, address):
+def test_killed_in_pass_2_and_opened_again_both_passes_come_home(nuke, address, tmp_path):
     first = nuke(address, "remove")
     seen = told(first, shows_pass_1_in_pass_2)
     statuses = [now["status"] for now in seen]
@@ -120,6 +124,9 @@ def test_killed_in_pass_2_and_opened_again_both_passes_come_home(nuke, address):
     assert (seen[-1]["job"], seen[-1]["result"]) == (job, output)
     assert not seen[-1]["windows"]
     assert made(output) == list(FRAMES)
+    log = (tmp_path / "void.log").read_text()
+    assert f"void_host.removal: VOID1 is job {job}, to {output}" in log
+    assert "void_host.removal: VOID1: done: 6 frames" in log
 
 
 def test_cancel_in_a_pass_ends_the_job_and_keeps_what_is_made(nuke, address):

@@ -340,6 +340,30 @@ def test_other_licences_export_as_they_may(nuke, node, server, background, licen
     assert "encrypts its scripts" in nuke._session.current().messages.pop()
 
 
+def test_an_export_of_another_size_than_the_plate_is_not_sent(nuke, node, server, tmp_path, monkeypatch):
+    nuke._session.current().licence = "nc"
+    small = shots.write(tmp_path, "small", shots.plate((48, 80)), "RGB")
+    render = host.render
+
+    def limited(owner, writer, frame, view):
+        render(owner, writer, frame, view)
+        if writer == "WritePlate":
+            path = node["export_folder"].value() + f"/plate.{frame}.exr"
+            (tmp_path / f"small.{frame}.exr").replace(path)
+
+    assert small
+    monkeypatch.setattr(host, "render", limited)
+    node["server"].setValue(server)
+    press(node, "remove")
+    live(nuke, lambda: not controller._running)
+    said = nuke._session.current().messages.pop()
+    assert said.startswith("The plate is 160 x 96 and Nuke Non-commercial exported it as 80 x 48")
+    assert node["status"].value() == said
+    with Client(server) as client:
+        status = client.watch(node["job"].value())
+    assert (status.state, status.received) == (State.CANCELLED, 0)
+
+
 def test_a_server_that_is_not_there_is_said_before_anything_renders(nuke, node, monkeypatch):
     monkeypatch.setattr(removals, "ASK_PATIENCE_S", 0.5)
     node["server"].setValue("127.0.0.1:9")
