@@ -69,7 +69,7 @@ def check_size(shot: Shot, plate: Path, licence: Licence) -> None:
         (width, height), (wanted, high) = header.display, shot.size
         raise SettingsError(
             f"The plate is {wanted} x {high} and {licence.nuke} exported it as {width} x {height}, so nothing "
-            "was sent. A licence with a limit writes no larger pictures: crop or scale plate and rotos to what it writes."
+            "was sent. A licence with a limit writes no larger pictures: bring plate and rotos to what it writes."
         )
 
 
