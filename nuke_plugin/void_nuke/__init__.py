@@ -1,1 +1,15 @@
 """The Nuke node: knobs, snapshot, export, results. Python 3.9 syntax; only `host` touches Nuke."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+
+def render(node: Any) -> Optional[Exception]:
+    """Make the node's removal in the foreground, for scripts of ``nuke -t`` and ``-x``.
+
+    Returns what went wrong, having said so in the node; None when all frames are home.
+    """
+    from void_nuke import controller  # init.py finds our packages through this one, before they are there
+
+    return controller.render(node)

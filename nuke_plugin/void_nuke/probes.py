@@ -195,6 +195,21 @@ def _area(bench: Bench) -> Found:
     )
 
 
+def _views(bench: Bench) -> Found:
+    views = nuke.views()
+    if len(views) == 1:
+        return Answer.NOT_TRIED, "the script has one view; by hand: add one, and press Remove with view set"
+    node = bench.make("VOID", {}, [bench.canvas(), bench.canvas()])
+    frame = int(nuke.root()["first_frame"].value())
+    with tempfile.TemporaryDirectory(prefix="void-selftest-") as folder:
+        host.begin_export(node.fullName(), Path(folder).as_posix())
+        host.render(node.fullName(), export.WRITERS[Role.MATTES], frame, views[-1])
+        made = sorted(path.name for path in Path(folder).iterdir())
+    return _seen(
+        len(made) == 1, f"of view {views[-1]} among {views} were written: {made}; -view was not tried"
+    )
+
+
 def _licence(bench: Bench) -> Found:
     found = host.licence()
     if found is COMMERCIAL:
@@ -319,6 +334,7 @@ PROBES = (
     Probe("`addOnScriptLoad` runs after the nodes are there", _script_load),
     Probe("`sample` takes an area and a frame, and is not 0 where a pixel in it is not", _area),
     Probe("`nuke.env` has `nc` and `indie`, and their scripts end in `.nknc` and `.nkind`", _licence),
+    Probe("`-view NAME` and a list of one view given to `nuke.execute` render that view", _views),
     Probe("`allNodes` begins with the newest node", _newest_first),
     Probe("`registerWidgetAsPanel` evaluates its name among those of `menu.py`", _panel),
 )

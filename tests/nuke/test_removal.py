@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from nuke._render import image
 
+import void_nuke
 from void_host import removal as removals
 from void_host.output import frame_path
 from void_host.removal import Removal
@@ -433,7 +434,7 @@ def test_in_a_terminal_it_runs_in_the_foreground(terminal_nuke, server, tmp_path
     node["engine"].setValue("draft")
     node["first"].setValue(1001)
     node["last"].setValue(1002)
-    assert controller.render(node) is None
+    assert void_nuke.render(node) is None
     assert node["status"].value().startswith("done: 2 frames in version 1")
     assert node["result_last"].value() == 1002
 

@@ -13,7 +13,7 @@ from void_nuke.probes import PROBES, Answer, Probe
 
 README = Path(__file__).parent.parent.parent / "nuke_plugin" / "README.md"
 
-BY_HAND = {"_proxy", "_texts", "_script_load", "_panel", "_working_space", "_licence"}
+BY_HAND = {"_proxy", "_texts", "_script_load", "_panel", "_working_space", "_licence", "_views"}
 """Probes that name a reason here: nobody looks, and the fake is no Indie and its script not under OCIO."""
 
 
@@ -62,6 +62,14 @@ def test_a_nuke_that_is_otherwise_is_contradicted(nuke, monkeypatch):
     assert probes.ask(asked["_working_space"]).answer is Answer.CONTRADICTED
     nuke.root()["workingSpaceLUT"].setValue("ACES - ACEScg")
     assert probes.ask(asked["_working_space"]).answer is Answer.CONFIRMED
+
+
+def test_of_two_views_one_is_written(nuke):
+    nuke._session.current().views = ["left", "right"]
+    (probe,) = [probe for probe in PROBES if probe.ask.__name__ == "_views"]
+    found = probes.ask(probe)
+    assert found.answer is Answer.CONFIRMED, found.saw
+    assert "of view right" in found.saw
 
 
 def test_a_nuke_in_the_background_answers_for_the_writes(nuke, background):
