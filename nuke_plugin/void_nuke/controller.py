@@ -87,6 +87,7 @@ def attach(node: Any) -> None:
             with Client(server, patience_s=ASK_PATIENCE_S, name="nuke") as client:
                 shot = Shot(name, server, output, version_in(output), client.spec(job))
         except VoidError as error:
+            log.info("%s: %s", name, error)
             screen.close()
             screen.say(str(error))
             return

@@ -11,13 +11,14 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import OpenImageIO
 import pytest
 from real_shots import make_shot, servers
 
 from void_nuke import packages
 from void_server.frames.exr import read_plate, write_frame
 from void_wire.client import Client
-from void_wire.messages import Role, State
+from void_wire.messages import THUMBNAILS, Role, State
 
 ROOT = Path(__file__).parent.parent.parent
 FRAMES = range(1001, 1007)
@@ -124,6 +125,13 @@ def test_killed_in_pass_2_and_opened_again_both_passes_come_home(nuke, address, 
     assert (seen[-1]["job"], seen[-1]["result"]) == (job, output)
     assert not seen[-1]["windows"]
     assert made(output) == list(FRAMES)
+    with Client(address) as client:
+        for role in THUMBNAILS.values():
+            (small,) = (
+                path for _, path in client.fetch(job, role, [1006], lambda frame: tmp_path / "small.png")
+            )
+            height, width, _ = OpenImageIO.ImageInput.open(str(small)).read_image().shape
+            assert (width, height) == (2 * 96, 64), "plate and frame, side by side"
     log = (tmp_path / "void.log").read_text()
     assert f"void_host.removal: VOID1 is job {job}, to {output}" in log
     assert "void_host.removal: VOID1: done: 6 frames" in log
