@@ -155,6 +155,8 @@ def _write(name: str, values: Mapping[str, Any]) -> None:
 class NodeScreen:
     """A removal as its node and Nuke's task bar show it (`void_host.removal.Screen`). Make it on the main thread.
 
+    What is only told does not wait for the main thread; of several tidings the last one counts.
+
     Args:
         name: the node's full name.
         inserted: the node reads this job's frames already.
@@ -165,6 +167,8 @@ class NodeScreen:
         self._inserted = inserted
         self._bar = host.ProgressBar(f"VOID {name}")
         self._told: Dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._waiting: Dict[str, Any] = {}  # knobs to set at the main thread's next turn
 
     def say(self, text: str) -> None:
         """In the node."""
@@ -235,8 +239,18 @@ class NodeScreen:
             host.write(node, {"box": box_of(crop, node.input(0).format().height())})
 
     def _tell(self, values: Mapping[str, Any]) -> None:
-        """Set knobs of the node, those that changed."""
+        """Set knobs of the node, those that changed, when Nuke comes to it: its main thread may be busy for long."""
         changed = {name: value for name, value in values.items() if self._told.get(name) != value}
-        if changed:
-            self._told.update(changed)
-            _write(self._name, changed)
+        self._told.update(changed)
+        with self._lock:
+            first = bool(changed) and not self._waiting
+            self._waiting.update(changed)
+        if first:
+            host.soon(self._set)
+
+    def _set(self) -> None:
+        with self._lock:
+            values, self._waiting = self._waiting, {}
+        node = host.find(self._name)
+        if node is not None:
+            host.write(node, values)

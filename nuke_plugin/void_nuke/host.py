@@ -43,6 +43,14 @@ def on_main(call: Callable[..., T], *args: Any) -> T:
     return value["it"]
 
 
+def soon(call: Callable[[], None]) -> None:
+    """Have ``call`` run on Nuke's main thread, in the order of asking, without waiting; at once where this is it."""
+    if not nuke.GUI or threading.current_thread() is threading.main_thread():
+        call()
+    else:
+        nuke.executeInMainThread(call)
+
+
 def read(node: Node) -> NodeState:
     """The node as it is now; renders nothing."""
     connected = {name: node.input(at) for at, name in enumerate(INPUTS) if node.input(at) is not None}

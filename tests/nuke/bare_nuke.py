@@ -78,7 +78,9 @@ def follow(nuke, session, node, script):
 
     pressed, told, saved = threading.Event(), None, ""
     threading.Thread(target=lambda: sys.stdin.readline() and pressed.set(), daemon=True).start()
-    while controller._running or told is None:
+    ended = False
+    while not ended:
+        ended = not controller._running and told is not None
         session.pump(0.02)
         if pressed.is_set():
             pressed.clear()

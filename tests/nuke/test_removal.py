@@ -98,6 +98,21 @@ def test_a_nuke_in_the_background_renders_the_export(nuke, node, server, backgro
     assert (image(node, 1002)["R"] != image(node.input(0), 1002)["R"]).any()
 
 
+def test_while_nuke_is_busy_frames_go_up(nuke, node, server, background):
+    started = background.with_name("started")
+    background.write_text(background.read_text().replace("PYTHONPATH=", f"touch {started}; PYTHONPATH=", 1))
+    node["server"].setValue(server)
+    press(node, "remove")
+    live(nuke, started.exists)
+    end = time.monotonic() + 60
+    with Client(server) as client:  # the main thread does something else from here on
+        while client.watch(node["job"].value()).received < 6:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    live(nuke, lambda: not controller._running)
+    assert node["status"].value().startswith("done: 3 frames in version 1")
+
+
 def test_where_it_renders_nothing_this_nuke_does(nuke, node, server, background):
     background.write_text("#!/bin/sh\necho no licence for a render\nexit 100\n")
     node["server"].setValue(server)
