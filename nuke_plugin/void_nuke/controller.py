@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
 
-from void_host.output import version_in
+from void_host.output import pass1_path, version_in
 from void_host.removal import ASK_PATIENCE_S, Exported, Removal, Stopped
 from void_host.shot import Shot
 from void_nuke import export, first_look, host
@@ -80,7 +80,8 @@ def attach(node: Any) -> None:
     output = node["job_output"].value()
     if not (job and server and output) or name in _running:
         return
-    screen = NodeScreen(name, inserted=node["result"].value() == output)
+    result = node["result"].value()
+    screen = NodeScreen(name, inserted=result == output, other=result not in ("", output, pass1_path(output)))
 
     def follow() -> None:
         try:
@@ -160,11 +161,13 @@ class NodeScreen:
     Args:
         name: the node's full name.
         inserted: the node reads this job's frames already.
+        other: the artist has chosen other frames, which stay.
     """
 
-    def __init__(self, name: str, inserted: bool = False) -> None:
+    def __init__(self, name: str, inserted: bool = False, other: bool = False) -> None:
         self._name = name
         self._inserted = inserted
+        self._other = other
         self._bar = host.ProgressBar(f"VOID {name}")
         self._told: Dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -192,7 +195,7 @@ class NodeScreen:
 
         def insert() -> None:
             node = host.find(self._name)
-            if node is None:
+            if node is None or self._other:
                 return
             if self._inserted:
                 host.write(node, values)

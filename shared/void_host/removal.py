@@ -75,7 +75,7 @@ class Screen(Protocol):
         ...
 
     def show(self, shot: Shot, path: str) -> None:
-        """The first frame of the sequence at ``path`` is there: show these. Comes a second time after Pass 1."""
+        """Frames of the sequence at ``path`` are there: show these. Comes again after Pass 1, and when taken up."""
         ...
 
     def look_again(self) -> None:
@@ -118,6 +118,7 @@ class Removal:
         self._screen = screen
         self._host = host
         self._home: Dict[Role, Set[int]] = {Role.PASS1: set(), Role.RESULT: set()}
+        self._shown = ""  # the path of the sequence that is shown
         self._looked_s = 0.0  # monotonic
         self._pace = Pace()
         self._told_to_stop = False  # the server, of the job
@@ -201,6 +202,8 @@ class Removal:
         for frame in self.shot.spec.frames.numbers():
             if frame_path(self.shot.output, frame).is_file():  # appears whole or not at all
                 self._home[Role.RESULT].add(frame)
+        if self._home[Role.RESULT]:
+            self._show(self.shot.output)  # whoever crashed after they came may not have kept that
 
     def _follow(self, client: Client) -> None:
         status = client.watch(self.shot.spec.job)
@@ -216,7 +219,7 @@ class Removal:
                 continue
             self._progress(status)
             status = client.watch(self.shot.spec.job, status.revision, 0.0 if fetched else _WATCH_S)
-        if any(self._home.values()):
+        if self._shown:
             self._screen.look_again()
         if status.state is State.FAILED:
             raise from_code(status.error_code, status.error)
@@ -234,15 +237,18 @@ class Removal:
         ):
             home.add(frame)
             self._screen.progress(f"{role.label}: frame {frame} is here", count / len(wanted))
-            if len(home) == 1:
-                self._screen.show(self.shot, path)
-                self._looked_s = time.monotonic()
+            if self._shown != path:
+                self._show(path)
             elif time.monotonic() - self._looked_s > LOOK_AGAIN_S:
                 self._screen.look_again()
                 self._looked_s = time.monotonic()
             if self._must_stop():
                 break  # the rest of them after the server knows
         return len(wanted)
+
+    def _show(self, path: str) -> None:
+        self._screen.show(self.shot, path)
+        self._shown, self._looked_s = path, time.monotonic()
 
     def _make_folder(self, folder: Path) -> None:
         try:

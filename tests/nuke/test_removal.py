@@ -153,6 +153,22 @@ def test_a_script_opened_again_goes_on_with_its_job(nuke, node, server, monkeypa
     assert node["result"].value() == node["job_output"].value()
 
 
+@pytest.mark.parametrize("chosen", ["", "/before/v001/x.%04d.exr"])
+def test_after_a_crash_the_frames_that_are_home_show_unless_others_were_chosen(nuke, node, server, chosen):
+    node["server"].setValue(server)
+    press(node, "remove")
+    live(nuke, lambda: not controller._running)
+    output = node["job_output"].value()
+    for name, value in {"result": chosen, "use_result": bool(chosen), "status": ""}.items():
+        node[name].setValue(value)  # as the script was saved before they came
+    frame_path(output, 1002).unlink()
+    controller.attach_all()
+    live(nuke, lambda: node["status"].value().startswith("done: 3 frames") and not controller._running)
+    assert frame_path(output, 1002).is_file()
+    assert node["use_result"].value()
+    assert node["result"].value() == (chosen or output)
+
+
 def test_a_job_that_was_not_sent_whole_is_said(nuke, node, server, monkeypatch):
     node["server"].setValue(server)
     with monkeypatch.context() as closed:
