@@ -1,0 +1,1 @@
+"""What runs in DaVinci Resolve and Fusion. `host` alone touches them."""

@@ -1,0 +1,542 @@
+"""The only file that touches Fusion and Resolve. One thread at a time: the one that made the `Host`.
+
+What is easily forgotten of them: every name of a proxy is callable, and a wrong one gives None; tables count from 1;
+what fails gives None or False; a new tool wires itself to the active one; a new Loader or Saver asks for its file in a
+window unless the comp is locked; a value set under Lock may be stored and not rendered; every Saver that is not passed
+through renders; a new Clip takes a Loader's trims away.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from void_nuke.snapshot import NodeState
+from void_resolve.colour import SETTINGS, management
+from void_resolve.controls import CONTROLS, DEPTHS, Kind, knob_values
+from void_resolve.fusion_api import Comp, Fusion, Output, Tool
+from void_resolve.macro import INPUTS, MARK
+from void_resolve.shot import Seen
+from void_resolve.timing import ClipRange, CompRange, timing
+from void_wire.errors import SettingsError, ShotError
+
+if TYPE_CHECKING:
+    from fusionscript import Project, Resolve, TimelineItem
+
+QUIET = 524288
+"""REQF_Quiet: no window says that a render is over. Whether Resolve keeps to it is for the self-test to find out."""
+
+_SOMEWHERE = -32768
+"""Place of a new tool: where there is room."""
+
+_EXR_DEPTH = {DEPTHS[0]: 1, DEPTHS[1]: 2}
+_ZIPS = 2
+
+TRIMS = (
+    "GlobalIn",
+    "GlobalOut",
+    "ClipTimeStart",
+    "ClipTimeEnd",
+    "HoldFirstFrame",
+    "HoldLastFrame",
+    "Reverse",
+    "Loop",
+    "Depth",
+    "TimeCodeOffset",
+    "MissingFrames",
+)
+"""Of a Loader, that a new Clip resets."""
+
+JOB, SERVER, OUTPUT, PRESS = "void.job", "void.server", "void.output", "void.press"
+"""Kept in the macro's data, so a project that is opened again knows its job."""
+_PLACED = "void.placed"
+"""First and last frame that the Loader's trims belong to."""
+_TRIMS = "void.trims"
+"""The Loader's trims from before a job began to show its pictures."""
+
+
+class Macro:
+    """One of ours in a comp. It may be deleted at any time; then `there` is False and nothing else has an effect."""
+
+    def __init__(self, comp: Comp, tool: Tool) -> None:
+        self._comp, self._tool = comp, tool
+
+    @property
+    def name(self) -> str:
+        """As the artist named it; "" when it is gone."""
+        return str((self._tool.GetAttrs() or {}).get("TOOLS_Name") or "")
+
+    def there(self) -> bool:
+        """Whether it is still in the comp."""
+        return bool(self.name)
+
+    def job(self) -> Tuple[str, str, str]:
+        """Id of its job, the job's server, the path of its frames; "" where there is none yet."""
+        job, server, output = (str(self._tool.GetData(name) or "") for name in (JOB, SERVER, OUTPUT))
+        return job, server, output
+
+    def keep_job(self, job: str, server: str, output: str) -> None:
+        """Remember the job with the macro."""
+        for name, value in ((JOB, job), (SERVER, server), (OUTPUT, output)):
+            self._tool.SetData(name, value)
+
+    def pressed(self) -> str:
+        """Which of its buttons started this script; asked once."""
+        press = str(self._tool.GetData(PRESS) or "")
+        if press:
+            self._tool.SetData(PRESS, "")
+        return press
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Set controls without a step of undo: progress is not the artist's work."""
+        with _undo(self._comp, "VOID status", keep=False):
+            for name, value in values.items():
+                self._tool.SetInput(name, value)
+
+    def activate(self) -> None:
+        """Show it in the Inspector."""
+        self._comp.SetActiveTool(self._tool)
+
+    def wire(self, name: str, source: "SourceTool") -> None:
+        """Feed input ``name``. Raises ShotError when Fusion refuses."""
+        pin = self._tool.FindMainInput(INPUTS.index(name) + 1)
+        output = source.tool.FindMainOutput(1)
+        if pin is None or output is None or pin.ConnectTo(output) is False:
+            raise ShotError(
+                f"{source.name} cannot be connected to {name} of {self.name}: connect it by hand."
+            )
+
+    def source(self, name: str) -> Optional[Output]:
+        """What feeds input ``name``."""
+        pin = self._tool.FindMainInput(INPUTS.index(name) + 1)
+        return pin.GetConnectedOutput() if pin is not None else None
+
+    def read(self) -> Dict[str, Any]:
+        """Its controls, buttons aside. One of an older macro lacks some: None."""
+        return {
+            control.name: self._tool.GetInput(control.name)
+            for control in CONTROLS
+            if control.kind is not Kind.BUTTON
+        }
+
+    # --- export ------------------------------------------------------------------------------------------------
+
+    def export(self, folder: Path, first: int, last: int, depth: str) -> None:
+        """Render plate and mattes of the comp's frames ``first`` to ``last`` into ``folder``. Blocks; see `files`.
+
+        The comp is as before after it, and undo has no step of it. Raises SettingsError when Fusion does not render.
+        """
+        plate, mattes = self.source("plate"), self._tool.FindMainOutput(2)
+        if plate is None or mattes is None:
+            raise ShotError(f"Input plate of {self.name or 'the macro'} is not connected: connect the shot.")
+        with _undo(self._comp, "VOID export", keep=False), _only_ours(self._comp), _range_kept(self._comp):
+            savers: List[Tool] = []
+            try:
+                for role, output in (("plate", plate), ("mattes", mattes)):
+                    savers.append(_saver(self._comp, role, output, folder, _EXR_DEPTH[depth]))
+                options = {"Start": first, "End": last, "Wait": True, "RenderFlags": QUIET}
+                if not self._comp.Render(options):
+                    raise SettingsError(
+                        "Fusion did not render plate and mattes: it was cancelled there, or a tool above the macro is "
+                        "in error. Look at the Console, mend that, and press Remove again."
+                    )
+            finally:
+                for saver in savers:
+                    saver.Delete()
+                self.activate()
+
+    # --- result ------------------------------------------------------------------------------------------------
+
+    def show_still(self, path: Path, first: int, last: int, what: str, fresh: bool) -> None:
+        """Show one picture over all of the frames: the newest one, while the others are being made.
+
+        ``fresh``: this is the first picture of its job, and a step of undo named ``what``.
+        """
+        with _undo(self._comp, what, keep=fresh):
+            loader = self._loader()
+            if loader is None:
+                return
+            if not self._tool.GetData(_TRIMS):
+                self._tool.SetData(_TRIMS, _trims(loader))
+            loader.SetInput("Clip", str(path))
+            _span(loader, first, last)
+            self._use(first, last)
+
+    def show_sequence(self, path: Path, first: int, last: int, what: str, fresh: bool) -> None:
+        """Show the finished sequence, of which ``path`` is the first file, from frame ``first`` of the comp on.
+
+        Trims that the artist gave the Loader stay, while the frames are the same ones.
+        """
+        with _undo(self._comp, what, keep=fresh):
+            loader = self._loader()
+            if loader is None:
+                return
+            kept = self._tool.GetData(_TRIMS) or _trims(loader)
+            same = self._tool.GetData(_PLACED) == {"first": first, "last": last}
+            loader.SetInput("Clip", str(path))
+            if same:
+                _span(loader, int(kept["GlobalIn"]), int(kept["GlobalOut"]))
+            else:
+                _span(loader, first, last)
+            for name in TRIMS[2:]:
+                in_time = name in ("ClipTimeStart", "ClipTimeEnd", "HoldFirstFrame", "HoldLastFrame")
+                if kept.get(name) is not None and (same or not in_time):
+                    loader.SetInput(name, kept[name])
+            self._tool.SetData(_PLACED, {"first": first, "last": last})
+            self._tool.SetData(_TRIMS, None)
+            self._use(first, last)
+
+    def _use(self, first: int, last: int) -> None:
+        for name, value in (("result_first", first), ("result_last", last), ("use_result", 1)):
+            self._tool.SetInput(name, value)
+
+    def _loader(self) -> Optional[Tool]:
+        """The Loader at input result: the one that is there, or a new one. None when the macro is gone."""
+        if not self.there():
+            return None
+        output, pin = self.source("result"), self._tool.FindMainInput(len(INPUTS))
+        if output is not None:
+            there = output.GetTool()
+            if (there.GetAttrs() or {}).get("TOOLS_RegID") == "Loader":
+                return there
+        made = _add(self._comp, "Loader", f"{self.name}_result")
+        source = made.FindMainOutput(1)
+        if pin is None or source is None or pin.ConnectTo(source) is False:
+            made.Delete()
+            raise SettingsError(
+                f"The result cannot be connected to {self.name}: place a Loader on it by hand. Its frames are at "
+                f"{self._tool.GetData(OUTPUT)}."
+            )
+        return made
+
+
+@dataclass(frozen=True)
+class SourceTool:
+    """A tool that a macro can be placed on."""
+
+    tool: Tool
+    name: str
+    is_mask: bool
+
+
+class Host:
+    """Fusion as the script sees it. ``resolve`` is None in standalone Fusion."""
+
+    def __init__(self, fusion: Fusion, resolve: "Optional[Resolve]" = None) -> None:
+        self._fusion, self._resolve = fusion, resolve
+
+    def alive(self) -> bool:
+        """Whether the application is still there: this process outlives it otherwise."""
+        return self._fusion.Test is not None
+
+    def free_edition(self) -> bool:
+        """Whether this is Resolve without Studio."""
+        return self._resolve is not None and "Studio" not in str(self._resolve.GetProductName() or "Studio")
+
+    def application(self) -> str:
+        """Name and version."""
+        if self._resolve is None:
+            return "Fusion"
+        return f"{self._resolve.GetProductName()} {self._resolve.GetVersionString()}"
+
+    def windows(self) -> Any:
+        """Fusion's own windows (UIManager), None where it has none: the free edition since 19.1."""
+        return self._fusion.UIManager
+
+    def macros(self) -> List[Macro]:
+        """Ours in the comp that is open: the active or selected ones first. Raises SettingsError: none is open."""
+        comp = self._comp()
+        chosen = _ours(comp, selected=True)
+        active = comp.ActiveTool
+        if active is not None and _is_ours(active):
+            chosen.insert(0, active)
+        names = {tool.Name for tool in chosen}
+        rest = [tool for tool in _ours(comp, selected=False) if tool.Name not in names]
+        distinct = {tool.Name: tool for tool in [*chosen, *rest]}
+        return [Macro(comp, tool) for tool in distinct.values()]
+
+    def chosen_macro(self) -> Optional[Macro]:
+        """The active or selected one, or the only one there is."""
+        comp = self._comp()
+        active = comp.ActiveTool
+        if active is not None and _is_ours(active):
+            return Macro(comp, active)
+        found = _ours(comp, selected=True) or _ours(comp, selected=False)
+        return Macro(comp, found[0]) if len(found) == 1 else None
+
+    def selection(self) -> List[SourceTool]:
+        """The selected tools that are none of ours; the active one first."""
+        comp = self._comp()
+        tools = [tool for tool in (comp.GetToolList(True) or {}).values() if not _is_ours(tool)]
+        active = comp.ActiveTool
+        if active is not None and not _is_ours(active):
+            tools = [active, *(tool for tool in tools if tool.Name != active.Name)]
+        return [
+            SourceTool(
+                tool, tool.Name, str((tool.GetAttrs() or {}).get("TOOLS_RegID") or "").endswith("Mask")
+            )
+            for tool in tools
+        ]
+
+    def find_tool(self, name: str) -> SourceTool:
+        """By its name. Raises ShotError when there is none."""
+        tool = self._comp().FindTool(name)
+        if tool is None:
+            raise ShotError(f"There is no tool {name} in the comp: write its name as the node view shows it.")
+        return SourceTool(tool, name, str((tool.GetAttrs() or {}).get("TOOLS_RegID") or "").endswith("Mask"))
+
+    def place(self, setting: Path) -> Macro:
+        """Put a new macro into the comp. Raises SettingsError when Fusion does not do it."""
+        comp = self._comp()
+        before = {tool.Name for tool in _ours(comp, selected=False)}
+        comp.SetActiveTool(None)  # a pasted tool wires itself to the active one
+        comp.Execute(f"comp:Paste(bmd.readfile({json.dumps(setting.as_posix())}))")
+        for tool in _ours(comp, selected=False):
+            if tool.Name not in before:
+                return Macro(comp, tool)
+        raise SettingsError(f"Fusion did not take the macro: drag {setting} into the node view.")
+
+    def see(self, macro: Macro) -> Seen:
+        """Everything a job needs, read once."""
+        project = self._project()
+        sources = {name: macro.source(name) for name in INPUTS[:3]}
+        read = macro.read()
+        formats = {name: self._size(output) for name, output in sources.items() if output is not None}
+        values = knob_values(read, formats.get("plate"))
+        item = self._item()
+        time = timing(self._comp_range(), _clip(item) if item is not None else None)
+        state = NodeState(
+            name=macro.name,
+            script=self._script(project, item),
+            values=values,
+            formats={
+                name: formats.get("plate", size) for name, size in formats.items()
+            },  # any mask's size fits
+            channels={},
+            matte_channels={},
+            plate_range=(time.to_job(time.first), time.to_job(time.last)),
+        )
+        colour = None
+        if project is not None:
+            colour = management({name: str(project.GetSetting(name) or "") for name in SETTINGS})
+        return Seen(state, time, colour, str(values["plate_depth"]))
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _comp(self) -> Comp:
+        comp = self._fusion.GetCurrentComp()
+        if comp is None:
+            raise SettingsError("No comp is open: open the clip on the Fusion page, and start VOID again.")
+        return comp
+
+    def _comp_range(self) -> CompRange:
+        attributes = self._comp().GetAttrs() or {}
+        return CompRange(
+            _number(attributes, "COMPN_GlobalStart"),
+            _number(attributes, "COMPN_GlobalEnd"),
+            _number(attributes, "COMPN_RenderStart", "COMPN_RenderStartTime"),
+            _number(attributes, "COMPN_RenderEnd", "COMPN_RenderEndTime"),
+        )
+
+    def _size(self, output: Output) -> Tuple[int, int]:
+        """Of a tool's picture; before it was ever rendered that of the comp."""
+        attributes = output.GetTool().GetAttrs() or {}
+        width, height = attributes.get("TOOLI_ImageWidth"), attributes.get("TOOLI_ImageHeight")
+        if not width or not height:
+            frame = self._comp().GetPrefs("Comp.FrameFormat") or {}
+            width, height = frame.get("Width"), frame.get("Height")
+        return int(width or 0), int(height or 0)
+
+    def _project(self) -> "Optional[Project]":
+        if self._resolve is None:
+            return None
+        manager = self._resolve.GetProjectManager()
+        project = manager.GetCurrentProject() if manager is not None else None
+        if project is None:
+            raise SettingsError("Resolve has no project open: open one, and start VOID again.")
+        return project
+
+    def _item(self) -> "Optional[TimelineItem]":
+        project = self._project()
+        timeline = project.GetCurrentTimeline() if project is not None else None
+        return timeline.GetCurrentVideoItem() if timeline is not None else None
+
+    def _script(self, project: "Optional[Project]", item: "Optional[TimelineItem]") -> str:
+        """A path named as the comp or project, for results to lie beside; without a folder where there is none."""
+        attributes = self._comp().GetAttrs() or {}
+        if project is None:
+            return str(attributes.get("COMPS_FileName") or "comp")
+        pool_item = item.GetMediaPoolItem() if item is not None else None
+        clip = str(pool_item.GetClipProperty("File Path") or "") if pool_item is not None else ""
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", str(project.GetName() or "project"))
+        folder = Path(clip).parent
+        return (folder / name).as_posix() if folder.is_absolute() else name
+
+
+def _clip(item: "TimelineItem") -> Optional[ClipRange]:
+    first, last = item.GetSourceStartFrame(), item.GetSourceEndFrame()
+    if (
+        first is None or last is None
+    ):  # a generator or a title: there is no file whose frames could be counted
+        return None
+    return ClipRange(
+        int(first),
+        int(last),
+        int(item.GetDuration(False)),
+        int(item.GetLeftOffset(False) or 0),
+        int(item.GetRightOffset(False) or 0),
+    )
+
+
+def files(folder: Path, frame: int) -> Dict[str, Path]:
+    """What an export made of the comp's frame: role -> file. Fusion writes the number as wide as the digits given."""
+    return {role: folder / f"{role}_{frame:04d}.exr" for role in ("plate", "mattes")}
+
+
+def _number(attributes: Mapping[str, Any], *names: str) -> int:
+    """Of the first name that is there: Resolve and Fusion do not call all of them the same."""
+    for name in names:
+        if attributes.get(name) is not None:
+            return int(attributes[name])
+    raise SettingsError(f"The comp does not say its {names[0]}: close and open the clip on the Fusion page.")
+
+
+def _is_ours(tool: Tool) -> bool:
+    kind = (tool.GetAttrs() or {}).get("TOOLS_RegID")
+    return kind in ("MacroOperator", "GroupOperator") and tool.GetInput(MARK) is not None
+
+
+def _ours(comp: Comp, selected: bool) -> List[Tool]:
+    found: List[Tool] = []
+    for kind in ("MacroOperator", "GroupOperator"):
+        found += [tool for tool in (comp.GetToolList(selected, kind) or {}).values() if _is_ours(tool)]
+    return found
+
+
+@contextmanager
+def _undo(comp: Comp, name: str, keep: bool) -> Iterator[None]:
+    """One step of undo, or with ``keep`` False none. Values set within it are rendered, locked or not."""
+    comp.StartUndo(name)
+    try:
+        yield
+    finally:
+        comp.EndUndo(keep)
+
+
+def _add(comp: Comp, kind: str, name: str) -> Tool:
+    """A new tool that is wired to nothing. Under Lock: a Loader or Saver would ask for its file in a window.
+
+    Raises SettingsError.
+    """
+    comp.SetActiveTool(None)
+    comp.Lock()
+    try:
+        tool = comp.AddTool(kind, _SOMEWHERE, _SOMEWHERE)
+    finally:
+        comp.Unlock()
+    if tool is None:
+        raise SettingsError(f"Fusion adds no {kind} to this comp: is the clip still open on the Fusion page?")
+    tool.SetAttrs({"TOOLS_Name": name, "TOOLB_NameSet": True})
+    return tool
+
+
+def _saver(comp: Comp, role: str, source: Output, folder: Path, depth: int) -> Tool:
+    saver = _add(comp, "Saver", f"VOID_{role}")
+    values: Sequence[Tuple[str, Any]] = (
+        ("Clip", str(folder / f"{role}_0000.exr")),  # the digits say how wide the number is
+        ("CreateDir", 1),
+        ("OutputFormat", "OpenEXRFormat"),
+        ("OpenEXRFormat.Depth", depth),
+        ("OpenEXRFormat.Compression", _ZIPS),
+    )
+    for name, value in values:
+        saver.SetInput(name, value)
+    pin = saver.FindMainInput(1)
+    if pin is None or pin.ConnectTo(source) is False:
+        saver.Delete()
+        raise SettingsError(
+            f"A Saver cannot be connected to the {role}: is the macro wired as it was placed?"
+        )
+    return saver
+
+
+@contextmanager
+def _only_ours(comp: Comp) -> Iterator[None]:
+    """Savers that are there now render nothing meanwhile."""
+    muted = [
+        saver
+        for saver in (comp.GetToolList(False, "Saver") or {}).values()
+        if not (saver.GetAttrs() or {}).get("TOOLB_PassThrough")
+    ]
+    try:
+        for saver in muted:
+            saver.SetAttrs({"TOOLB_PassThrough": True})
+        yield
+    finally:
+        for saver in muted:
+            saver.SetAttrs({"TOOLB_PassThrough": False})
+
+
+@contextmanager
+def _range_kept(comp: Comp) -> Iterator[None]:
+    """The comp's render range and frame are what they were, whatever a render does to them."""
+    names = (
+        "COMPN_RenderStart",
+        "COMPN_RenderEnd",
+        "COMPN_RenderStartTime",
+        "COMPN_RenderEndTime",
+        "COMPN_CurrentTime",
+    )
+    before = comp.GetAttrs() or {}
+    try:
+        yield
+    finally:
+        after = comp.GetAttrs() or {}
+        changed = {name: before[name] for name in names if before.get(name) != after.get(name)}
+        if changed:
+            comp.SetAttrs(changed)
+
+
+def _trims(loader: Tool) -> Dict[str, Any]:
+    return {name: loader.GetInput(name) for name in TRIMS}
+
+
+def _span(loader: Tool, first: int, last: int) -> None:
+    """Set where a Loader begins and ends. Neither may pass the other on the way."""
+    order = [("GlobalOut", last), ("GlobalIn", first)]
+    if first <= int(loader.GetInput("GlobalOut") or 0):
+        order.reverse()
+    for name, value in order:
+        loader.SetInput(name, value)
+
+
+def connect(given: Mapping[str, Any]) -> Host:
+    """The application that started this script, or the one that runs on this machine.
+
+    Args:
+        given: the script's globals, where a menu puts ``resolve`` and ``fusion``.
+
+    Raises:
+        SettingsError: none can be reached.
+    """
+    resolve, fusion = given.get("resolve"), given.get("fusion") or given.get("fu")
+    if resolve is None and fusion is None:
+        try:
+            import DaVinciResolveScript as Script
+
+            resolve = Script.scriptapp("Resolve")
+            fusion = Script.scriptapp("Fusion") if resolve is None else None
+        except ImportError:
+            pass
+    if fusion is None and resolve is not None:
+        fusion = resolve.Fusion()
+    if fusion is None:
+        raise SettingsError(
+            "Neither Resolve nor Fusion can be reached: start VOID from Workspace > Scripts. From outside, Studio is "
+            "needed, with Preferences > System > General > External scripting using: Local."
+        )
+    return Host(fusion, resolve)
