@@ -92,7 +92,9 @@ class Macro:
         return press
 
     def write(self, values: Mapping[str, Any]) -> None:
-        """Set controls without a step of undo: progress is not the artist's work."""
+        """Set controls without a step of undo: progress is not the artist's work. Nothing when it is gone."""
+        if not self.there():
+            return
         with _undo(self._comp, "VOID status", keep=False):
             for name, value in values.items():
                 self._tool.SetInput(name, value)
@@ -147,7 +149,6 @@ class Macro:
             finally:
                 for saver in savers:
                     saver.Delete()
-                self.activate()
 
     # --- result ------------------------------------------------------------------------------------------------
 
@@ -428,16 +429,18 @@ def _undo(comp: Comp, name: str, keep: bool) -> Iterator[None]:
 
 
 def _add(comp: Comp, kind: str, name: str) -> Tool:
-    """A new tool that is wired to nothing. Under Lock: a Loader or Saver would ask for its file in a window.
+    """A new tool that is wired to nothing, and does not become the active one. Raises SettingsError.
 
-    Raises SettingsError.
+    It is made under Lock: a Loader or Saver would ask for its file in a window.
     """
+    active = comp.ActiveTool
     comp.SetActiveTool(None)
     comp.Lock()
     try:
         tool = comp.AddTool(kind, _SOMEWHERE, _SOMEWHERE)
     finally:
         comp.Unlock()
+        comp.SetActiveTool(active)
     if tool is None:
         raise SettingsError(f"Fusion adds no {kind} to this comp: is the clip still open on the Fusion page?")
     tool.SetAttrs({"TOOLS_Name": name, "TOOLB_NameSet": True})
