@@ -51,6 +51,7 @@ NOT_CONTROLS: Mapping[str, str] = {
     "plate_depth": "a choice of its own here: Savers have other names for it",
     "remove_channel": "a choice of its own here",
     "affected_channel": "a choice of its own here",
+    "view": "a comp has one",
     "box": "four numbers here",
     "test_connection": "every removal asks the server first",
     "server_says": "see test_connection",
@@ -88,12 +89,7 @@ _SLIDERS = {"grow": 64, "feather": 64, "model_grow": 64, "merge_grow": 32, "hand
 _LINES = {"prompt": 3, "status": 3}
 
 _SAID_OTHERWISE: Mapping[str, Dict[str, Any]] = {
-    "show": {
-        "tip": "What the macro gives out.\nplate: the input.\noverlay: what the model is told, on its grid: remove "
-        "red, affected blue, both yellow.\nresult: the fill merged over the plate; render with this.\n"
-        "A-B wipe: result on the right of the wipe, plate on the left.\n"
-        "fill only: what was merged, premultiplied, with its matte as alpha."
-    },
+    "show": {"tip": KNOB["show"].tip.replace("What the node gives", "What the macro gives")},
     "first": {"tip": "First frame of the removal, as the Fusion page counts."},
     "last": {
         "value": -1,
@@ -124,6 +120,16 @@ _CHANNELS = ("alpha", "red", "green", "blue", "luminance")
 DEPTHS = ("16 bit half", "32 bit float")
 
 ONLY_HERE: Mapping[str, Tuple[Control, ...]] = {
+    "cancel": (
+        Control(
+            Kind.BUTTON,
+            "follow",
+            "Go on",
+            "Goes on with the job of this macro, after the project was closed and opened again.",
+            "Remove",
+            press="follow",
+        ),
+    ),
     "colorspace": (
         Control(
             Kind.CHOICE,

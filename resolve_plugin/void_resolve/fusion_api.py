@@ -106,6 +106,9 @@ class Comp(Protocol):
     def Render(self, options: Mapping[str, Any]) -> Optional[bool]:  # noqa: N802
         """Render every Saver: Start, End, Wait, RenderFlags. Whether it was completed. [SG], [AF]."""
 
+    def RunScript(self, path: str) -> None:  # noqa: N802
+        """Start a script in a process of its own; returns at once. [SG] Composition.RunScript."""
+
     def Execute(self, lua: str) -> None:  # noqa: N802
         """Run Lua within Fusion. [SG] Composition.Execute."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,12 @@ TRIMS = (
 )
 """Of a Loader, that a new Clip resets."""
 
+SCRIPT = "Scripts:Comp/VOID.py"
+"""Where install/resolve.py puts the script, as Fusion writes paths."""
+
+_PRESS_S = 60.0
+"""A press that no script took by then is none."""
+
 JOB, SERVER, OUTPUT, PRESS = "void.job", "void.server", "void.output", "void.press"
 """Kept in the macro's data, so a project that is opened again knows its job."""
 _PLACED = "void.placed"
@@ -85,11 +92,18 @@ class Macro:
             self._tool.SetData(name, value)
 
     def pressed(self) -> str:
-        """Which of its buttons started this script; asked once."""
-        press = str(self._tool.GetData(PRESS) or "")
-        if press:
-            self._tool.SetData(PRESS, "")
-        return press
+        """Which of its buttons started this script; asked once. "" where none did, or long ago."""
+        press, _, at_s = str(self._tool.GetData(PRESS) or "").partition("@")
+        if not press:
+            return ""
+        self._tool.SetData(PRESS, "")
+        return press if abs(time.time() - float(at_s)) < _PRESS_S else ""
+
+    def press(self, button: str) -> None:
+        """Have a script of its own do what a button of the macro does."""
+        self._tool.SetData(PRESS, f"{button}@{int(time.time())}")
+        self.activate()
+        self._comp.RunScript(SCRIPT)
 
     def write(self, values: Mapping[str, Any]) -> None:
         """Set controls without a step of undo: progress is not the artist's work. Nothing when it is gone."""
@@ -309,7 +323,7 @@ class Host:
         formats = {name: self._size(output) for name, output in sources.items() if output is not None}
         values = knob_values(read, formats.get("plate"))
         item = self._item()
-        time = timing(self._comp_range(), _clip(item) if item is not None else None)
+        when = timing(self._comp_range(), _clip(item) if item is not None else None)
         state = NodeState(
             name=macro.name,
             script=self._script(project, item),
@@ -319,12 +333,13 @@ class Host:
             },  # any mask's size fits
             channels={},
             matte_channels={},
-            plate_range=(time.to_job(time.first), time.to_job(time.last)),
+            plate_range=None,  # `ask` holds the range against the comp's
+            views=(),
         )
         colour = None
         if project is not None:
             colour = management({name: str(project.GetSetting(name) or "") for name in SETTINGS})
-        return Seen(state, time, colour, str(values["plate_depth"]))
+        return Seen(state, when, colour, str(values["plate_depth"]))
 
     # --- inside ------------------------------------------------------------------------------------------------
 

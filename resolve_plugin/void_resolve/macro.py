@@ -444,7 +444,7 @@ def button(press: str) -> str:
         [
             "local macro = tool",
             "while macro.ParentTool do macro = macro.ParentTool end",
-            f'macro:SetData("void.press", "{press}")',
+            f'macro:SetData("void.press", "{press}@" .. os.time())',
             "comp:SetActiveTool(macro)",
             'local script = comp:MapPath("Scripts:Comp/VOID.py")',
             "if bmd.fileexists(script) then",

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
-from void_nuke.snapshot import NodeState, ShotSnapshot, take
+from void_host.shot import Shot
+from void_nuke.snapshot import NodeState, take
 from void_resolve.colour import Management, space
 from void_resolve.timing import Timing
-from void_wire.errors import SettingsError, VoidError
+from void_wire.errors import SettingsError, ShotError, VoidError
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Shot:
+class Asked:
     """One removal as the editor asked for it. The job's frames are numbered as ``timing`` says."""
 
-    snapshot: ShotSnapshot
+    shot: Shot
     timing: Timing
     depth: str  # of the plate's EXR, of `controls.DEPTHS`
     warnings: List[str]
@@ -35,15 +36,15 @@ class Shot:
     @property
     def first(self) -> int:
         """First frame in the comp's numbers."""
-        return self.timing.to_comp(self.snapshot.spec.frames.first)
+        return self.timing.to_comp(self.shot.spec.frames.first)
 
     @property
     def last(self) -> int:
         """Last frame in the comp's numbers."""
-        return self.timing.to_comp(self.snapshot.spec.frames.last)
+        return self.timing.to_comp(self.shot.spec.frames.last)
 
 
-def ask(seen: Seen, environment: Mapping[str, str]) -> Shot:
+def ask(seen: Seen, environment: Mapping[str, str]) -> Asked:
     """The removal that a macro asks for.
 
     Raises one VoidError that names everything to be mended; nothing was rendered or sent by then.
@@ -65,18 +66,26 @@ def ask(seen: Seen, environment: Mapping[str, str]) -> Shot:
                 "VOID_OUTPUT, because this clip has no file that they could lie beside."
             )
         )
-    if seen.timing.retimed:
+        script = Path("/") / script
+    timing, handles = seen.timing, int(values["handles"])
+    if timing.retimed:
         warnings.append("The clip is retimed, so frames are numbered as the Fusion page counts them.")
-    first, last = seen.timing.wanted(int(values["first"]), int(values["last"]))
-    values["first"], values["last"] = seen.timing.to_job(first), seen.timing.to_job(last)
+    first, last = timing.wanted(int(values["first"]), int(values["last"]))
+    if first - handles < timing.first or last + handles > timing.last:
+        problems.append(
+            ShotError(
+                f"The range {first}-{last} with {handles} frames of handles leaves what the clip has, which goes from "
+                f"{timing.first} to {timing.last} as the Fusion page counts: shorten it, or the handles."
+            )
+        )
+    values["first"], values["last"] = timing.to_job(first), timing.to_job(last)
     try:
-        snapshot = take(replace(seen.state, values=values, script=str(script)), environment)
+        shot = take(replace(seen.state, values=values, script=str(script)), environment)
     except VoidError as error:
         raise _together([*problems, error]) from None
     if problems:
         raise _together(problems)
-    height = seen.state.formats.get("plate", (0, 0))[1]
-    return Shot(snapshot, seen.timing, seen.depth, warnings, height)
+    return Asked(shot, timing, seen.depth, warnings, seen.state.formats.get("plate", (0, 0))[1])
 
 
 def _together(problems: List[VoidError]) -> VoidError:

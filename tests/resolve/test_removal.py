@@ -9,6 +9,7 @@ from fusion import Comp, _render
 from fusion_shots import SIZE, TEMPLATES, fill, plate
 from real_shots import servers
 
+from void_host import removal
 from void_resolve import controller, host
 from void_resolve.controls import BY_NAME
 from void_resolve.host import Macro, SourceTool
@@ -22,17 +23,13 @@ SHIFT = 86400
 
 
 class Desk:
-    """Who sits before the script: hears what it says, may press cancel."""
+    """Who sits before the script: hears what it says."""
 
     def __init__(self):
-        self.heard, self.stop = [], False
+        self.heard = []
 
-    def told(self, text, share):
-        assert 0 <= share <= 1
+    def told(self, text):
         self.heard.append(text)
-
-    def stopped(self):
-        return self.stop
 
 
 @pytest.fixture
@@ -51,7 +48,7 @@ def ask_for(comp, **values):
 
 def begin(app, desk, environment=None):
     (macro,) = app.macros()
-    return controller.start(app, macro, desk.told, desk.stopped, environment or {})
+    return controller.start(app, macro, desk.told, environment or {})
 
 
 def shown(comp, frame):
@@ -77,8 +74,8 @@ def test_remove_brings_frames_into_the_macro(session, comp, in_resolve, server, 
     assert user.GetAttrs()["TOOLB_PassThrough"] is False
     assert (comp.render_range, comp.now) == ([0, 47], 0.0)
     assert comp.ActiveTool.Name == "VOID"
-    assert comp.macro.GetInput("status") == "done: 4 frames in version 1."
-    assert "upload: 8 of 8 files" in desk.heard
+    assert comp.macro.GetInput("status").startswith("done: 4 frames in version 1")
+    assert "export and upload: frame 86406" in desk.heard
     with Client(server) as client:
         spec = client.spec(comp.macro.GetData(host.JOB))
     assert spec.picture.colorspace == "Linear Rec.709 (sRGB)"
@@ -141,18 +138,15 @@ def test_resolve_and_server_die_and_a_project_opened_again_goes_on(session, comp
         running = start()
         ask_for(comp, server=running.address, engine="void", prompt="an empty room", detail="raw")
         app = in_resolve()
-        removal = begin(app, desk)
-        snapshot = removal.shot.snapshot
-        spec = replace(snapshot.spec, void=SMALL)
-        removal.shot = replace(removal.shot, snapshot=replace(snapshot, spec=spec))
-
-        def told(text, share):
-            if text.startswith("pass 1"):
-                session.close()
-
-        removal.told = told
+        task = begin(app, desk)
+        shot = task.screen.asked.shot
+        task.screen.asked = replace(
+            task.screen.asked, shot=replace(shot, spec=replace(shot.spec, void=SMALL))
+        )
+        task = controller.Task(task.screen)
+        task.screen.told = lambda text: session.close() if text.startswith("pass 1") else None
         with pytest.raises(controller.Left):
-            removal.run()
+            task.run()
         assert not (tmp_path / "media").exists()
         running.process.send_signal(signal.SIGKILL)
         running.process.wait()
@@ -160,9 +154,8 @@ def test_resolve_and_server_die_and_a_project_opened_again_goes_on(session, comp
         session.closed = False  # the project is opened again: controls and data of its macro are what is left
         start(running.address)
         (macro,) = app.macros()
-        again = controller.attach(app, macro, desk.told, desk.stopped)
-        assert again.follow() is None
-    assert comp.macro.GetInput("status") == "done: 4 frames in version 1."
+        assert controller.attach(app, macro, desk.told).follow() is None
+    assert comp.macro.GetInput("status").startswith("done: 4 frames in version 1")
     assert (shown(comp, 3) != plate()(3)).any()
     assert loader(comp).GetInput("GlobalIn") == 3
 
@@ -184,6 +177,9 @@ class Scripted:
             step=self.revision, steps=9, record={"crop": "10,20,64,32", "memory_mode": "offload"}, **error,
         )  # fmt: skip
 
+    def signs(self, job):
+        return {}
+
     def cancel(self, job):
         self.ends, self.revision = State.CANCELLED, 4
         return self.watch(job)
@@ -198,14 +194,16 @@ class Scripted:
 
 @pytest.fixture
 def scripted(comp, in_resolve, desk, monkeypatch):
+    """A task, and a server for it."""
     ask_for(comp)
-    monkeypatch.setattr(controller, "SHOW_S", 0.0)
-    removal = begin(in_resolve(), desk)
-    return removal, Scripted(removal.shot.snapshot.spec)
+    monkeypatch.setattr(removal, "LOOK_AGAIN_S", 0.0)
+    task = begin(in_resolve(), desk)
+    client = Scripted(task.screen.asked.shot.spec)
+    return task, client
 
 
 def test_a_still_shows_the_newest_frame_until_all_are_there_in_one_step_of_undo(comp, scripted, monkeypatch):
-    removal, client = scripted
+    task, client = scripted
     stills = []
     show = Macro.show_still
     monkeypatch.setattr(
@@ -213,45 +211,46 @@ def test_a_still_shows_the_newest_frame_until_all_are_there_in_one_step_of_undo(
         "show_still",
         lambda *what, **more: show(*what, **more) or stills.append(shown(comp, 5)[30, 70, 0]),
     )
-    removal._follow(client)
+    task.removal._follow(client)
+    task.screen.close()
     assert stills == [5, 5, 5, 5, 7, 7, 7, 7], "Pass 1 until the result comes"
     assert shown(comp, 5)[30, 70, 0] == 7
     assert len(comp.tools["VOID_result"].clip) == 4
-    assert not (removal._newest.parent).exists()
+    assert not task.screen._newest.parent.exists()
     assert comp.macro.GetInput("memory") == "offload"
     box = [comp.macro.GetInput(f"box_{side}") for side in ("x", "y", "width", "height")]
     assert box == [10, SIZE[0] - 52, 64, 32], "from below"
     assert [name for name, _ in comp.undo] == ["VOID result 1"]
 
 
-def test_a_cancel_keeps_the_frames_that_are_done(comp, scripted, desk):
-    removal, client = scripted
-    removal.told = lambda text, share: setattr(desk, "stop", text.startswith("pass 2"))
-    removal._follow(client)
+def test_a_cancel_keeps_the_frames_that_are_done(comp, scripted):
+    task, client = scripted
+    task.screen.told = lambda text: task.removal.stop.set() if text.startswith("pass 2") else None
+    task.removal._follow(client)
+    task.screen.close()
     assert comp.macro.GetInput("status").startswith("cancelled: ")
     assert comp.macro.GetInput("use_result") == 1
 
 
 def test_a_job_that_fails_says_why_and_shows_what_came_in_a_row(comp, scripted):
-    removal, client = scripted
+    task, client = scripted
     client.ends = State.FAILED
     watch = client.watch
     numbers = client.spec.frames.numbers()
-
-    def watched(*asked):
-        status = watch(*asked)
-        return replace(status, ready={Role.RESULT: [numbers[0], numbers[1], numbers[3]]})
-
-    client.watch = watched
+    client.watch = lambda *asked: replace(
+        watch(*asked), ready={Role.RESULT: [numbers[0], numbers[1], numbers[3]]}
+    )
     with pytest.raises(GpuMemory):
-        removal._follow(client)
+        task.removal._follow(client)
+    task.screen.close()
     assert comp.macro.GetInput("result_last") == 4
 
 
 def test_a_macro_that_is_deleted_meanwhile_harms_nobody(comp, scripted, tmp_path):
-    removal, client = scripted
+    task, client = scripted
     comp.macro.Delete()
-    removal._follow(client)
+    task.removal._follow(client)
+    task.screen.close()
     assert len(list((tmp_path / "media").rglob("*.exr"))) == 8
     assert "VOID_result" not in comp.tools
 
@@ -287,25 +286,25 @@ def test_a_clip_without_a_file_needs_a_folder(comp, in_resolve, desk, tmp_path):
     ask_for(comp)
     with pytest.raises(SettingsError, match="VOID_OUTPUT"):
         begin(in_resolve(path=""), desk)
-    removal = begin(in_resolve(path=""), desk, {"VOID_OUTPUT": str(tmp_path / "renders")})
-    assert removal.shot.snapshot.output.startswith(str(tmp_path / "renders/void/Show_01/VOID/v001"))
+    task = begin(in_resolve(path=""), desk, {"VOID_OUTPUT": str(tmp_path / "renders")})
+    assert task.screen.asked.shot.output.startswith(str(tmp_path / "renders/void/Show_01/VOID/v001"))
 
 
 def test_a_range_beyond_the_handles_is_refused(comp, in_resolve, desk):
     ask_for(comp, handles=10)
-    with pytest.raises(ShotError, match="leaves the plate"):
+    with pytest.raises(ShotError, match="leaves what the clip has, which goes from 0 to 47"):
         begin(in_resolve(handles=(0, 0)), desk)
 
 
 def test_a_retimed_clip_is_numbered_by_the_comp_and_that_is_said(comp, in_resolve, desk):
     ask_for(comp)
-    removal = begin(in_resolve(source=(100, 195), duration=48), desk)
-    assert str(removal.shot.snapshot.spec.frames) == "3-6"
+    task = begin(in_resolve(source=(100, 195), duration=48), desk)
+    assert str(task.screen.asked.shot.spec.frames) == "3-6"
     assert "retimed" in desk.heard[0]
 
 
 def test_a_server_that_is_not_there_is_said_before_anything_renders(comp, in_resolve, desk, monkeypatch):
-    monkeypatch.setattr(controller, "_ASK_PATIENCE_S", 0.5)
+    monkeypatch.setattr(removal, "ASK_PATIENCE_S", 0.5)
     ask_for(comp, server="127.0.0.1:9")
     error = begin(in_resolve(), desk).run()
     assert isinstance(error, TransportError)
@@ -342,12 +341,20 @@ def test_a_frame_that_fusion_left_out_is_named_as_it_counts(comp, in_resolve, se
 
 def test_a_cancel_during_the_upload_ends_the_job(comp, in_resolve, server, desk):
     ask_for(comp, server=server)
-    removal = begin(in_resolve(), desk)
-    removal.told = lambda text, share: setattr(desk, "stop", text.startswith("upload"))
-    assert removal.run() is None
+    task = begin(in_resolve(), desk)
+    task.screen.told = lambda text: task.removal.stop.set() if "upload" in text else None
+    assert task.run() is None
     assert comp.macro.GetInput("status") == "cancelled before it was sent"
     with Client(server) as client:
         assert client.watch(comp.macro.GetData(host.JOB)).state is State.CANCELLED
+
+
+def test_a_matte_that_is_black_is_never_sent(comp, in_resolve, server, desk):
+    comp.tools["Polygon1"].pixels = lambda frame: np.zeros((*SIZE, 4), np.float32)
+    ask_for(comp, server=server)
+    assert "black in all frames" in str(begin(in_resolve(), desk).run())
+    with Client(server) as client:
+        assert client.watch(comp.macro.GetData(host.JOB)).received == 0
 
 
 def test_a_window_that_waits_after_the_render_is_pointed_at(
@@ -360,24 +367,29 @@ def test_a_window_that_waits_after_the_render_is_pointed_at(
     assert any("Render completed: press OK" in text for text in desk.heard)
 
 
-def test_a_job_that_was_not_sent_whole_is_said(comp, in_resolve, server, desk, monkeypatch):
+def test_a_job_that_was_not_sent_whole_is_said_and_can_be_cancelled(
+    comp, in_resolve, server, desk, monkeypatch
+):
     ask_for(comp, server=server)
     app = in_resolve()
     with monkeypatch.context() as closed:
-        closed.setattr(controller.Removal, "_upload", lambda *_: None)
-        closed.setattr(controller.Removal, "_follow", lambda *_: None)
+        closed.setattr(controller.Task, "_export", lambda *_: iter(()))
+        closed.setattr(Client, "cancel", lambda *_: None)
         begin(app, desk).run()
     (macro,) = app.macros()
-    error = controller.attach(app, macro, desk.told, desk.stopped).follow()
-    assert "0 of 8 files" in str(error)
+    assert "0 of 8 files" in str(controller.attach(app, macro, desk.told).follow())
+    with pytest.raises(SettingsError, match="at work on a job"):
+        begin(app, desk)
     assert controller.cancel(macro) == "cancelled"
+    assert begin(app, desk).run() is None
 
 
 def test_a_macro_without_a_job_has_nothing_to_follow_or_cancel(comp, in_resolve, desk):
     app = in_resolve()
     (macro,) = app.macros()
-    assert controller.attach(app, macro, desk.told, desk.stopped) is None
-    with pytest.raises(SettingsError, match="no job"):
+    with pytest.raises(SettingsError, match="no job to go on with"):
+        controller.attach(app, macro, desk.told)
+    with pytest.raises(SettingsError, match="no job to cancel"):
         controller.cancel(macro)
 
 

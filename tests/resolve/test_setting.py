@@ -218,8 +218,11 @@ def press(name, script_is_there):
 
 
 def test_a_button_notes_its_press_and_starts_the_script():
-    assert press("remove", True) == [("void.press", "remove"), "active", "Scripts:Comp/VOID.py"]
-    assert press("cancel", True)[0] == ("void.press", "cancel")
+    pressed, *then = press("remove", True)
+    assert re.fullmatch(r"remove@\d{10}", pressed[1])
+    assert (pressed[0], then) == ("void.press", ["active", "Scripts:Comp/VOID.py"])
+    for button in (control for control in CONTROLS if control.kind is Kind.BUTTON):
+        assert press(button.name, True)[0][1].startswith(f"{button.press}@")
 
 
 def test_without_the_script_a_button_says_so_in_one_sentence():

@@ -442,6 +442,9 @@ class Comp(Proxy):
         clock.sleep(self._session.window_after_render_s)
         return True
 
+    def RunScript(self, path):
+        self._session.scripts.append(path)
+
     def Execute(self, lua):
         """Lua within Fusion, with the functions that the plugin calls there."""
         runtime = LuaRuntime()
@@ -485,6 +488,7 @@ class Session:
     window_after_render_s: float = 0.0  # "Render completed!" stands for so long
     unknown: list = field(default_factory=list)
     windows: list = field(default_factory=list)
+    scripts: list = field(default_factory=list)
     console: list = field(default_factory=list)
 
     def close(self):
