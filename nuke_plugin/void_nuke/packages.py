@@ -39,9 +39,7 @@ def add(folder: str) -> None:
     name = folder_name(sys.version_info[:2], system) if system else f"{sys.platform} {platform.machine()}"
     packages = Path(folder) / "packages" / name
     if not packages.is_dir():
-        raise ImportError(
-            f"there are no packages for {name} in {packages.parent}; build the folder anew with install/nuke.py"
-        )
+        raise ImportError(f"there are no packages for {name} in {packages.parent}; build the folder anew")
     sys.path.append(str(packages))
 
 

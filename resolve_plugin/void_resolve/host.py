@@ -91,6 +91,10 @@ class Macro:
         for name, value in ((JOB, job), (SERVER, server), (OUTPUT, output)):
             self._tool.SetData(name, value)
 
+    def said(self) -> str:
+        """What its status says."""
+        return str(self._tool.GetInput("status") or "")
+
     def pressed(self) -> str:
         """Which of its buttons started this script; asked once. "" where none did, or long ago."""
         press, _, at_s = str(self._tool.GetData(PRESS) or "").partition("@")
@@ -263,16 +267,9 @@ class Host:
         return self._fusion.UIManager
 
     def macros(self) -> List[Macro]:
-        """Ours in the comp that is open: the active or selected ones first. Raises SettingsError: none is open."""
+        """Ours in the comp that is open. Raises SettingsError when none is."""
         comp = self._comp()
-        chosen = _ours(comp, selected=True)
-        active = comp.ActiveTool
-        if active is not None and _is_ours(active):
-            chosen.insert(0, active)
-        names = {tool.Name for tool in chosen}
-        rest = [tool for tool in _ours(comp, selected=False) if tool.Name not in names]
-        distinct = {tool.Name: tool for tool in [*chosen, *rest]}
-        return [Macro(comp, tool) for tool in distinct.values()]
+        return [Macro(comp, tool) for tool in _ours(comp, selected=False)]
 
     def chosen_macro(self) -> Optional[Macro]:
         """The active or selected one, or the only one there is."""

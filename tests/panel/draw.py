@@ -16,6 +16,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import numpy as np
 from PySide6 import QtGui, QtWidgets
 
+from void_panel.dark import dark_palette
 from void_panel.events import Detailed, Event, Found, Listed, Lost, Pictured
 from void_panel.faults import faults
 from void_panel.panel import VoidPanel
@@ -24,7 +25,6 @@ from void_server.frames.color import ColorTransform
 from void_server.frames.exr import read_plate
 from void_server.frames.overlay import write_png
 from void_server.frames.thumbnail import thumbnail
-from void_server.panel import dark_palette
 from void_wire.messages import (
     FrameRange,
     JobSpec,
