@@ -25,7 +25,7 @@ def installer():
 def wheels(installer, tmp_path):
     """A wheel of each package for each target; its one module says for which."""
     folder = tmp_path / "wheels"
-    for _, _, name in installer.targets():
+    for _, _, name in installer.vendored.targets(packages.PYTHONS):
         (folder / name).mkdir(parents=True)
         for project, module in (("pyzmq", "zmq"), ("msgpack", "msgpack")):
             with zipfile.ZipFile(folder / name / f"{project}-9.9-{name}.whl", "w") as archive:
@@ -50,9 +50,9 @@ def test_the_folder_holds_what_nuke_needs_and_says_so(installer, wheels, tmp_pat
         assert (to / name).is_file()
     assert (to / "gizmos/VOID.gizmo").read_bytes() == (ROOT / "nuke_plugin/gizmos/VOID.gizmo").read_bytes()
     assert sorted(path.name for path in (to / "packages").iterdir()) == sorted(
-        n for _, _, n in installer.targets()
+        n for _, _, n in installer.vendored.targets(packages.PYTHONS)
     )
-    assert len(list(installer.targets())) == 9
+    assert len(list(installer.vendored.targets(packages.PYTHONS))) == 9
     assert "packages/cp310-linux_x86_64: msgpack 9.9, pyzmq 9.9" in said
     assert f"NUKE_PATH={to}" in said
     assert not list(to.rglob("__pycache__"))
