@@ -153,7 +153,7 @@ class Task:
         error = self.removal.run(self._export)
         warnings = self.screen.asked.warnings
         if error is None and warnings:
-            self.screen.say(" ".join([f"{self.screen.said}.", *warnings]))
+            self.screen.say(" ".join([f"{self.screen.said.rstrip('.')}.", *warnings]))
         return error
 
     def follow(self) -> Optional[VoidError]:

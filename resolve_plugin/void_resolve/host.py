@@ -70,12 +70,12 @@ class Macro:
     """One of ours in a comp. It may be deleted at any time; then `there` is False and nothing else has an effect."""
 
     def __init__(self, comp: Comp, tool: Tool) -> None:
-        self._comp, self._tool = comp, tool
+        self._comp, self.tool = comp, tool
 
     @property
     def name(self) -> str:
         """As the artist named it; "" when it is gone."""
-        return str((self._tool.GetAttrs() or {}).get("TOOLS_Name") or "")
+        return str((self.tool.GetAttrs() or {}).get("TOOLS_Name") or "")
 
     def there(self) -> bool:
         """Whether it is still in the comp."""
@@ -83,29 +83,29 @@ class Macro:
 
     def job(self) -> Tuple[str, str, str]:
         """Id of its job, the job's server, the path of its frames; "" where there is none yet."""
-        job, server, output = (str(self._tool.GetData(name) or "") for name in (JOB, SERVER, OUTPUT))
+        job, server, output = (str(self.tool.GetData(name) or "") for name in (JOB, SERVER, OUTPUT))
         return job, server, output
 
     def keep_job(self, job: str, server: str, output: str) -> None:
         """Remember the job with the macro."""
         for name, value in ((JOB, job), (SERVER, server), (OUTPUT, output)):
-            self._tool.SetData(name, value)
+            self.tool.SetData(name, value)
 
     def said(self) -> str:
         """What its status says."""
-        return str(self._tool.GetInput("status") or "")
+        return str(self.tool.GetInput("status") or "")
 
     def pressed(self) -> str:
         """Which of its buttons started this script; asked once. "" where none did, or long ago."""
-        press, _, at_s = str(self._tool.GetData(PRESS) or "").partition("@")
+        press, _, at_s = str(self.tool.GetData(PRESS) or "").partition("@")
         if not press:
             return ""
-        self._tool.SetData(PRESS, "")
+        self.tool.SetData(PRESS, "")
         return press if abs(time.time() - float(at_s)) < _PRESS_S else ""
 
     def press(self, button: str) -> None:
         """Have a script of its own do what a button of the macro does."""
-        self._tool.SetData(PRESS, f"{button}@{int(time.time())}")
+        self.tool.SetData(PRESS, f"{button}@{int(time.time())}")
         self.activate()
         self._comp.RunScript(SCRIPT)
 
@@ -115,15 +115,15 @@ class Macro:
             return
         with _undo(self._comp, "VOID status", keep=False):
             for name, value in values.items():
-                self._tool.SetInput(name, value)
+                self.tool.SetInput(name, value)
 
     def activate(self) -> None:
         """Show it in the Inspector."""
-        self._comp.SetActiveTool(self._tool)
+        self._comp.SetActiveTool(self.tool)
 
     def wire(self, name: str, source: "SourceTool") -> None:
         """Feed input ``name``. Raises ShotError when Fusion refuses."""
-        pin = self._tool.FindMainInput(INPUTS.index(name) + 1)
+        pin = self.tool.FindMainInput(INPUTS.index(name) + 1)
         output = source.tool.FindMainOutput(1)
         if pin is None or output is None or pin.ConnectTo(output) is False:
             raise ShotError(
@@ -132,13 +132,13 @@ class Macro:
 
     def source(self, name: str) -> Optional[Output]:
         """What feeds input ``name``."""
-        pin = self._tool.FindMainInput(INPUTS.index(name) + 1)
+        pin = self.tool.FindMainInput(INPUTS.index(name) + 1)
         return pin.GetConnectedOutput() if pin is not None else None
 
     def read(self) -> Dict[str, Any]:
         """Its controls, buttons aside. One of an older macro lacks some: None."""
         return {
-            control.name: self._tool.GetInput(control.name)
+            control.name: self.tool.GetInput(control.name)
             for control in CONTROLS
             if control.kind is not Kind.BUTTON
         }
@@ -150,7 +150,7 @@ class Macro:
 
         The comp is as before after it, and undo has no step of it. Raises SettingsError when Fusion does not render.
         """
-        plate, mattes = self.source("plate"), self._tool.FindMainOutput(2)
+        plate, mattes = self.source("plate"), self.tool.FindMainOutput(2)
         if plate is None or mattes is None:
             raise ShotError(f"Input plate of {self.name or 'the macro'} is not connected: connect the shot.")
         with _undo(self._comp, "VOID export", keep=False), _only_ours(self._comp), _range_kept(self._comp):
@@ -179,10 +179,10 @@ class Macro:
             loader = self._loader()
             if loader is None:
                 return
-            if not self._tool.GetData(_TRIMS):
-                self._tool.SetData(_TRIMS, _trims(loader))
+            if not self.tool.GetData(_TRIMS):
+                self.tool.SetData(_TRIMS, _trims(loader))
             loader.SetInput("Clip", str(path))
-            _span(loader, first, last)
+            span(loader, first, last)
             self._use(first, last)
 
     def show_sequence(self, path: Path, first: int, last: int, what: str, fresh: bool) -> None:
@@ -194,41 +194,41 @@ class Macro:
             loader = self._loader()
             if loader is None:
                 return
-            kept = self._tool.GetData(_TRIMS) or _trims(loader)
-            same = self._tool.GetData(_PLACED) == {"first": first, "last": last}
+            kept = self.tool.GetData(_TRIMS) or _trims(loader)
+            same = self.tool.GetData(_PLACED) == {"first": first, "last": last}
             loader.SetInput("Clip", str(path))
             if same:
-                _span(loader, int(kept["GlobalIn"]), int(kept["GlobalOut"]))
+                span(loader, int(kept["GlobalIn"]), int(kept["GlobalOut"]))
             else:
-                _span(loader, first, last)
+                span(loader, first, last)
             for name in TRIMS[2:]:
                 in_time = name in ("ClipTimeStart", "ClipTimeEnd", "HoldFirstFrame", "HoldLastFrame")
                 if kept.get(name) is not None and (same or not in_time):
                     loader.SetInput(name, kept[name])
-            self._tool.SetData(_PLACED, {"first": first, "last": last})
-            self._tool.SetData(_TRIMS, None)
+            self.tool.SetData(_PLACED, {"first": first, "last": last})
+            self.tool.SetData(_TRIMS, None)
             self._use(first, last)
 
     def _use(self, first: int, last: int) -> None:
         for name, value in (("result_first", first), ("result_last", last), ("use_result", 1)):
-            self._tool.SetInput(name, value)
+            self.tool.SetInput(name, value)
 
     def _loader(self) -> Optional[Tool]:
         """The Loader at input result: the one that is there, or a new one. None when the macro is gone."""
         if not self.there():
             return None
-        output, pin = self.source("result"), self._tool.FindMainInput(len(INPUTS))
+        output, pin = self.source("result"), self.tool.FindMainInput(len(INPUTS))
         if output is not None:
             there = output.GetTool()
             if (there.GetAttrs() or {}).get("TOOLS_RegID") == "Loader":
                 return there
-        made = _add(self._comp, "Loader", f"{self.name}_result")
+        made = add(self._comp, "Loader", f"{self.name}_result")
         source = made.FindMainOutput(1)
         if pin is None or source is None or pin.ConnectTo(source) is False:
             made.Delete()
             raise SettingsError(
                 f"The result cannot be connected to {self.name}: place a Loader on it by hand. Its frames are at "
-                f"{self._tool.GetData(OUTPUT)}."
+                f"{self.tool.GetData(OUTPUT)}."
             )
         return made
 
@@ -268,12 +268,12 @@ class Host:
 
     def macros(self) -> List[Macro]:
         """Ours in the comp that is open. Raises SettingsError when none is."""
-        comp = self._comp()
+        comp = self.comp()
         return [Macro(comp, tool) for tool in _ours(comp, selected=False)]
 
     def chosen_macro(self) -> Optional[Macro]:
         """The active or selected one, or the only one there is."""
-        comp = self._comp()
+        comp = self.comp()
         active = comp.ActiveTool
         if active is not None and _is_ours(active):
             return Macro(comp, active)
@@ -282,7 +282,7 @@ class Host:
 
     def selection(self) -> List[SourceTool]:
         """The selected tools that are none of ours; the active one first."""
-        comp = self._comp()
+        comp = self.comp()
         tools = [tool for tool in (comp.GetToolList(True) or {}).values() if not _is_ours(tool)]
         active = comp.ActiveTool
         if active is not None and not _is_ours(active):
@@ -296,14 +296,14 @@ class Host:
 
     def find_tool(self, name: str) -> SourceTool:
         """By its name. Raises ShotError when there is none."""
-        tool = self._comp().FindTool(name)
+        tool = self.comp().FindTool(name)
         if tool is None:
             raise ShotError(f"There is no tool {name} in the comp: write its name as the node view shows it.")
         return SourceTool(tool, name, str((tool.GetAttrs() or {}).get("TOOLS_RegID") or "").endswith("Mask"))
 
     def place(self, setting: Path) -> Macro:
         """Put a new macro into the comp. Raises SettingsError when Fusion does not do it."""
-        comp = self._comp()
+        comp = self.comp()
         before = {tool.Name for tool in _ours(comp, selected=False)}
         comp.SetActiveTool(None)  # a pasted tool wires itself to the active one
         comp.Execute(f"comp:Paste(bmd.readfile({json.dumps(setting.as_posix())}))")
@@ -320,7 +320,7 @@ class Host:
         formats = {name: self._size(output) for name, output in sources.items() if output is not None}
         values = knob_values(read, formats.get("plate"))
         item = self._item()
-        when = timing(self._comp_range(), _clip(item) if item is not None else None)
+        when = timing(self.comp_range(), self.clip())
         state = NodeState(
             name=macro.name,
             script=self._script(project, item),
@@ -333,21 +333,34 @@ class Host:
             plate_range=None,  # `ask` holds the range against the comp's
             views=(),
         )
-        colour = None
-        if project is not None:
-            colour = management({name: str(project.GetSetting(name) or "") for name in SETTINGS})
+        settings = self.project_settings()
+        colour = management(settings) if settings is not None else None
         return Seen(state, when, colour, str(values["plate_depth"]))
+
+    def clip(self) -> Optional[ClipRange]:
+        """What the timeline says of the clip at the playhead; None without one, or without a file."""
+        item = self._item()
+        return _clip(item) if item is not None else None
+
+    def project_settings(self) -> Optional[Dict[str, str]]:
+        """Of the project's colour; None in standalone Fusion."""
+        project = self._project()
+        if project is None:
+            return None
+        return {name: str(project.GetSetting(name) or "") for name in SETTINGS}
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _comp(self) -> Comp:
+    def comp(self) -> Comp:
+        """The one that is open. Raises SettingsError when none is."""
         comp = self._fusion.GetCurrentComp()
         if comp is None:
             raise SettingsError("No comp is open: open the clip on the Fusion page, and start VOID again.")
         return comp
 
-    def _comp_range(self) -> CompRange:
-        attributes = self._comp().GetAttrs() or {}
+    def comp_range(self) -> CompRange:
+        """What the open comp says of its frames."""
+        attributes = self.comp().GetAttrs() or {}
         return CompRange(
             _number(attributes, "COMPN_GlobalStart"),
             _number(attributes, "COMPN_GlobalEnd"),
@@ -360,7 +373,7 @@ class Host:
         attributes = output.GetTool().GetAttrs() or {}
         width, height = attributes.get("TOOLI_ImageWidth"), attributes.get("TOOLI_ImageHeight")
         if not width or not height:
-            frame = self._comp().GetPrefs("Comp.FrameFormat") or {}
+            frame = self.comp().GetPrefs("Comp.FrameFormat") or {}
             width, height = frame.get("Width"), frame.get("Height")
         return int(width or 0), int(height or 0)
 
@@ -380,7 +393,7 @@ class Host:
 
     def _script(self, project: "Optional[Project]", item: "Optional[TimelineItem]") -> str:
         """A path named as the comp or project, for results to lie beside; without a folder where there is none."""
-        attributes = self._comp().GetAttrs() or {}
+        attributes = self.comp().GetAttrs() or {}
         if project is None:
             return str(attributes.get("COMPS_FileName") or "comp")
         pool_item = item.GetMediaPoolItem() if item is not None else None
@@ -440,7 +453,7 @@ def _undo(comp: Comp, name: str, keep: bool) -> Iterator[None]:
         comp.EndUndo(keep)
 
 
-def _add(comp: Comp, kind: str, name: str) -> Tool:
+def add(comp: Comp, kind: str, name: str) -> Tool:
     """A new tool that is wired to nothing, and does not become the active one. Raises SettingsError.
 
     It is made under Lock: a Loader or Saver would ask for its file in a window.
@@ -460,7 +473,7 @@ def _add(comp: Comp, kind: str, name: str) -> Tool:
 
 
 def _saver(comp: Comp, role: str, source: Output, folder: Path, depth: int) -> Tool:
-    saver = _add(comp, "Saver", f"VOID_{role}")
+    saver = add(comp, "Saver", f"VOID_{role}")
     values: Sequence[Tuple[str, Any]] = (
         ("Clip", str(folder / f"{role}_0000.exr")),  # the digits say how wide the number is
         ("CreateDir", 1),
@@ -520,7 +533,7 @@ def _trims(loader: Tool) -> Dict[str, Any]:
     return {name: loader.GetInput(name) for name in TRIMS}
 
 
-def _span(loader: Tool, first: int, last: int) -> None:
+def span(loader: Tool, first: int, last: int) -> None:
     """Set where a Loader begins and ends. Neither may pass the other on the way."""
     order = [("GlobalOut", last), ("GlobalIn", first)]
     if first <= int(loader.GetInput("GlobalOut") or 0):

@@ -57,6 +57,8 @@ def main(
             macro = place(host, setting, [getattr(asked, role) for role in ROLES])
             say(f"{macro.name} is placed.")
             return 0
+        if asked.command == "selftest":
+            return _selftest(host, setting, asked.to, asked.server, say)
         if asked.command:
             return _do(host, _named(host, asked.macro), asked.command, say, environment)
         macro_pressed = host.chosen_macro()
@@ -159,6 +161,14 @@ def _window(
     return 1
 
 
+def _selftest(host: Host, setting: Path, folder: Path, server: str, say: Say) -> int:
+    from void_resolve import selftest
+
+    report = selftest.run(host, setting, server, say)
+    say(f"The report is {report.write(folder)}.")
+    return 0 if report.good else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="VOID.py", description="VOID in DaVinci Resolve and Fusion.")
     commands = parser.add_subparsers(dest="command")
@@ -171,4 +181,9 @@ def _parser() -> argparse.ArgumentParser:
     placing = commands.add_parser("place", help="place the macro on tools, else on the selected ones")
     for role in ROLES:
         placing.add_argument(f"--{role}", metavar="TOOL")
+    asking = commands.add_parser(
+        "selftest", help="ask this Fusion what the plugin relies on; writes a report"
+    )
+    asking.add_argument("--to", type=Path, default=Path(), metavar="FOLDER")
+    asking.add_argument("--server", default="")
     return parser

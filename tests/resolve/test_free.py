@@ -132,7 +132,8 @@ def test_every_setting_of_a_job_is_an_option_that_there_is(comp, run):
         comp, engine="void", prompt='a "quiet" $5 room', quality="preview", passes="pass 1 only", seed=7, crop="box",
         box_x=10, box_y=20, box_width=64, box_height=32, crop_context=0.5, model_grow=2, detail="raw", regrain=0,
         time_base="model", rate=24, encoding="log", exposure="-1.5", affected_shape="drawn", segments="one",
-        affected_first_frame="clear", feather=2, layer_fill=1, layer_difference=1, enlarge=1, handles=1, server="127.0.0.1:9",
+        affected_first_frame="clear", feather=2, layer_fill=1, layer_difference=1, enlarge=1, handles=1,
+        server="127.0.0.1:9",
     )  # fmt: skip
     _render.picture(comp.tools["MediaIn1"], 0)  # Fusion knows the size of what was seen
     words = typed(run()[1])
@@ -148,7 +149,7 @@ def test_every_setting_of_a_job_is_an_option_that_there_is(comp, run):
     text = FILE.read_text(encoding="utf-8")
     for control in CONTROLS:
         sets = KNOBS[control.name].sets if control.name in KNOBS else ""
-        if sets and control.kind is not Kind.BUTTON and "layer_" not in control.name:
+        if sets and control.kind is not Kind.BUTTON and not control.name.startswith("layer_"):
             assert f'"{control.name}"' in text, control.name
 
 

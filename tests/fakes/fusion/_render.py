@@ -161,7 +161,11 @@ def _made_up(tool, frame):
 
 
 def _background(tool, frame):
-    return np.zeros((int(tool.value("Height", frame)), int(tool.value("Width", frame)), 4), np.float32)
+    wide, high = tool.comp.size
+    if not tool.value("UseFrameFormatSettings", frame):
+        wide, high = int(tool.value("Width", frame)), int(tool.value("Height", frame))
+    colour = [tool.value(f"TopLeft{name}", frame) for name in ("Red", "Green", "Blue", "Alpha")]
+    return np.full((high, wide, 4), colour, np.float32)
 
 
 _CLASSES = {

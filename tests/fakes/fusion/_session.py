@@ -120,7 +120,12 @@ class InputProxy(Proxy):
     def GetConnectedOutput(self):
         tool, name = self._tool.end(self._name)
         link = tool.link(name)
-        return OutputProxy(self._comp, link.tool, link.name) if link is not None else None
+        if link is None:
+            return None
+        if link.tool.parent is not None:  # as its macro gives it out
+            at = link.tool.parent.outputs.index(link.tool) + 1
+            return OutputProxy(self._comp, link.tool.parent, f"MainOutput{at}")
+        return OutputProxy(self._comp, link.tool, link.name)
 
     def ConnectTo(self, output):
         tool, name = self._tool.end(self._name)
@@ -140,10 +145,7 @@ class OutputProxy(Proxy):
         self._comp, self._tool, self._name = comp, tool, name
 
     def GetTool(self):
-        tool = self._tool
-        while tool.parent is not None:
-            tool = tool.parent
-        return ToolProxy(self._comp, tool)
+        return ToolProxy(self._comp, self._tool)
 
 
 class ToolProxy(Proxy):

@@ -10,7 +10,9 @@ _CUSTOM |= {f"{what}Expression" for what in ("Red", "Green", "Blue", "Alpha")}
 _CUSTOM |= {"Image1", "Image2", "Image3", "Matte"}
 
 INPUTS = {
-    "Background": {"UseFrameFormatSettings", "Width", "Height", "TopLeftRed", "TopLeftGreen", "TopLeftBlue"},
+    "Background": {
+        "UseFrameFormatSettings", "Width", "Height", "TopLeftRed", "TopLeftGreen", "TopLeftBlue", "TopLeftAlpha",
+    },
     "PipeRouter": {"Input"},
     "Custom": _CUSTOM,
     "Crop": {"Input", "XOffset", "YOffset", "XSize", "YSize", "KeepCentered", "KeepAspect"},
@@ -43,6 +45,9 @@ NUMBERS = {
     "Loader": {
         "GlobalIn": 0, "GlobalOut": 0, "ClipTimeStart": 0, "ClipTimeEnd": 0, "HoldFirstFrame": 0, "HoldLastFrame": 0,
         "Reverse": 0, "Loop": 0, "Depth": 0, "TimeCodeOffset": 0, "MissingFrames": 0,
+    },
+    "Background": {
+        "UseFrameFormatSettings": 1, "TopLeftRed": 0.0, "TopLeftGreen": 0.0, "TopLeftBlue": 0.0, "TopLeftAlpha": 1.0,
     },
     "Crop": {"XOffset": 0, "YOffset": 0, "KeepCentered": 0, "KeepAspect": 0},
     "Blur": {"XBlurSize": 1.0},
