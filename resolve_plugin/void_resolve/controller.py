@@ -146,7 +146,7 @@ class Task:
     removal: Removal = field(init=False)
 
     def __post_init__(self) -> None:
-        self.removal = Removal(self.screen.asked.shot, self.screen, "Resolve")
+        self.removal = Removal(self.screen.asked.shot, self.screen, self.screen.host.name)
 
     def run(self) -> Optional[VoidError]:
         """All of it; returns what went wrong, having said so in the macro. Raises Left; bugs are raised."""

@@ -34,6 +34,9 @@ QUIET = 524288
 _SOMEWHERE = -32768
 """Place of a new tool: where there is room."""
 
+_PASTE_S = 5.0
+"""Lua that Fusion was given may run a moment later."""
+
 _EXR_DEPTH = {DEPTHS[0]: 1, DEPTHS[1]: 2}
 _ZIPS = 2
 
@@ -256,6 +259,11 @@ class Host:
         """Whether this is Resolve without Studio."""
         return self._resolve is not None and "Studio" not in str(self._resolve.GetProductName() or "Studio")
 
+    @property
+    def name(self) -> str:
+        """What artists call it."""
+        return "Fusion" if self._resolve is None else "Resolve"
+
     def application(self) -> str:
         """Name and version."""
         if self._resolve is None:
@@ -274,7 +282,7 @@ class Host:
     def chosen_macro(self) -> Optional[Macro]:
         """The active or selected one, or the only one there is."""
         comp = self.comp()
-        active = comp.ActiveTool
+        active = _active(comp)
         if active is not None and _is_ours(active):
             return Macro(comp, active)
         found = _ours(comp, selected=True) or _ours(comp, selected=False)
@@ -284,7 +292,7 @@ class Host:
         """The selected tools that are none of ours; the active one first."""
         comp = self.comp()
         tools = [tool for tool in (comp.GetToolList(True) or {}).values() if not _is_ours(tool)]
-        active = comp.ActiveTool
+        active = _active(comp)
         if active is not None and not _is_ours(active):
             tools = [active, *(tool for tool in tools if tool.Name != active.Name)]
         return [
@@ -307,9 +315,12 @@ class Host:
         before = {tool.Name for tool in _ours(comp, selected=False)}
         comp.SetActiveTool(None)  # a pasted tool wires itself to the active one
         comp.Execute(f"comp:Paste(bmd.readfile({json.dumps(setting.as_posix())}))")
-        for tool in _ours(comp, selected=False):
-            if tool.Name not in before:
-                return Macro(comp, tool)
+        end_s = time.monotonic() + _PASTE_S
+        while time.monotonic() < end_s:
+            for tool in _ours(comp, selected=False):
+                if tool.Name not in before:
+                    return Macro(comp, tool)
+            time.sleep(_PASTE_S / 20)
         raise SettingsError(f"Fusion did not take the macro: drag {setting} into the node view.")
 
     def see(self, macro: Macro) -> Seen:
@@ -431,6 +442,15 @@ def _number(attributes: Mapping[str, Any], *names: str) -> int:
     raise SettingsError(f"The comp does not say its {names[0]}: close and open the clip on the Fusion page.")
 
 
+def _active(comp: Comp) -> Optional[Tool]:
+    """The active tool. Where there is none, its name gives what any name does, which has no attributes."""
+    try:
+        active = comp.ActiveTool
+        return active if active is not None and (active.GetAttrs() or {}).get("TOOLS_Name") else None
+    except (AttributeError, TypeError):
+        return None
+
+
 def _is_ours(tool: Tool) -> bool:
     kind = (tool.GetAttrs() or {}).get("TOOLS_RegID")
     return kind in ("MacroOperator", "GroupOperator") and tool.GetInput(MARK) is not None
@@ -458,7 +478,7 @@ def add(comp: Comp, kind: str, name: str) -> Tool:
 
     It is made under Lock: a Loader or Saver would ask for its file in a window.
     """
-    active = comp.ActiveTool
+    active = _active(comp)
     comp.SetActiveTool(None)
     comp.Lock()
     try:

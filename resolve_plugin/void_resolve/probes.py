@@ -214,8 +214,7 @@ def _clip(bench: Bench) -> Found:
         return Answer.NOT_TRIED, "there is no clip with a file at the playhead"
     there = bench.app.comp_range()
     length = there.render_last - there.render_first + 1
-    good = clip.source_last - clip.source_first + 1 == clip.duration == length
-    return _answer(good), f"{clip}, {there}"
+    return _answer(clip.one_for_one() and clip.duration == length), f"{clip}, {there}"
 
 
 def _by_eye(what: str) -> Callable[[Bench], Found]:

@@ -20,6 +20,10 @@ class ClipRange:
     left: int  # handle before the cut
     right: int  # handle after it
 
+    def one_for_one(self) -> bool:
+        """Whether each frame of the timeline is one of the file. Of the last it is not written whether it counts."""
+        return self.source_last - self.source_first in (self.duration - 1, self.duration)
+
 
 @dataclass(frozen=True)
 class CompRange:
@@ -63,7 +67,7 @@ def timing(comp: CompRange, clip: Optional[ClipRange]) -> Timing:
     """
     if clip is None:
         return Timing(0, comp.first, comp.last, comp.render_first, comp.render_last)
-    if clip.source_last - clip.source_first + 1 != clip.duration:
+    if not clip.one_for_one():
         return Timing(0, comp.first, comp.last, comp.render_first, comp.render_last, retimed=True)
     shift = clip.source_first - comp.render_first
     first = max(comp.first, comp.render_first - clip.left)

@@ -42,8 +42,8 @@ def in_resolve(session, tmp_path):
     return make
 
 
-@pytest.fixture
-def server(tmp_path):
-    """The address of a real server without a model; it is ended with the test."""
-    with servers(tmp_path / "data") as start:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The address of a real server without a model; it is ended with the module."""
+    with servers(tmp_path_factory.mktemp("server") / "data") as start:
         yield start(weights=None).address

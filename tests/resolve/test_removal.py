@@ -260,7 +260,7 @@ def test_a_macro_that_is_deleted_meanwhile_harms_nobody(comp, scripted, tmp_path
 
 @pytest.fixture
 def app(host):
-    return host
+    return host  # the module has its name here
 
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_renders(comp, in_resolve, desk):
@@ -413,6 +413,13 @@ def test_a_macro_is_placed_on_selected_tools(session, comp, app):
         macro.wire("plate", SourceTool(comp.macro, "VOID", False))
     with pytest.raises(ShotError, match="no tool Elsewhere"):
         app.find_tool("Elsewhere")
+
+
+def test_a_macro_that_fusion_does_not_take_is_said(comp, app, monkeypatch):
+    monkeypatch.setattr(host, "_PASTE_S", 0.1)
+    monkeypatch.setattr(Comp, "Execute", lambda *_: None)
+    with pytest.raises(SettingsError, match=r"drag .*VOID\.setting into the node view"):
+        app.place(TEMPLATES / "VOID.setting")
 
 
 def test_which_macro_is_meant(session, comp, app):

@@ -69,6 +69,11 @@ def test_a_retimed_clip_keeps_the_comps_numbers():
     assert (made.to_job(5), made.first, made.last) == (5, 0, 47)
 
 
+def test_a_last_frame_that_does_not_count_makes_no_difference():
+    comp = CompRange(0, 47, 0, 47)
+    assert timing(comp, ClipRange(1000, 1048, 48, 0, 0)) == timing(comp, ClipRange(1000, 1047, 48, 0, 0))
+
+
 def test_a_comp_without_a_clip_counts_for_itself():
     made = timing(CompRange(1001, 1100, 1010, 1020), None)
     assert (made.to_job(1010), made.first, made.last) == (1010, 1001, 1100)

@@ -346,10 +346,13 @@ class Comp(Proxy):
 
     @property
     def ActiveTool(self):
-        return ToolProxy(self, self.active) if self.active in self.tools.values() else None
+        """Without one the name is as any other: callable, and giving nothing."""
+        return ToolProxy(self, self.active) if self.active in self.tools.values() else (lambda *_: None)
 
     def SetActiveTool(self, tool):
-        self.active = tool._tool if tool is not None else None
+        self.active = tool._tool if isinstance(tool, ToolProxy) else None
+        if tool is not None and self.active is None:
+            self._session.unknown.append(f"SetActiveTool({tool!r})")
 
     def GetAttrs(self):
         if self._session.closed:
