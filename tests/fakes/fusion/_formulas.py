@@ -4,6 +4,7 @@ Both write numbers, names with dots, calls, arithmetic and comparisons; a compar
 """
 
 import ast
+import functools
 import operator
 import re
 
@@ -35,9 +36,14 @@ _FUNCTIONS = {
 }
 
 
+@functools.cache
+def _parsed(text):
+    return ast.parse(re.sub(r"\bif\(", "if_(", text), mode="eval")
+
+
 def evaluate(text, look_up, call=None):
     """``look_up`` gives the value of a name with its dots, ``call`` that of a function that is not arithmetic."""
-    tree = ast.parse(re.sub(r"\bif\(", "if_(", text), mode="eval")
+    tree = _parsed(text)
 
     def of(node):
         if isinstance(node, ast.Expression):
@@ -53,7 +59,7 @@ def evaluate(text, look_up, call=None):
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             return _COMPARE[type(node.ops[0])](of(node.left), of(node.comparators[0])) * 1.0
         if isinstance(node, (ast.Name, ast.Attribute)):
-            return look_up(ast.unparse(node))
+            return look_up(node.id if isinstance(node, ast.Name) else ast.unparse(node))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id in ("if_", "iif") and np.ndim(which := of(node.args[0])) == 0:
                 return of(node.args[1 if which else 2])
