@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
 
-from void_host.output import frame_path, pass1_path, version_in
+from void_host import exr_header
+from void_host.output import frame_path, version_in
 from void_host.removal import ASK_PATIENCE_S, Exported, Removal, Stopped
 from void_host.shot import Shot
 from void_resolve.host import Host, Macro, files
@@ -29,8 +30,6 @@ Told = Callable[[str], None]
 
 _STILL_S = 3.0
 """All files of an export are there and did not change for so long: the render waits for something else."""
-
-_EXR = b"\x76\x2f\x31\x01"
 
 
 class Left(Exception):
@@ -49,6 +48,7 @@ class MacroScreen:
     macro: Macro
     asked: Asked
     told: Told
+    other: bool = False  # the editor has chosen other frames, which stay
     shown: str = ""  # the path whose frames are shown
     _newest: Optional[Path] = None
     said: str = ""
@@ -132,7 +132,7 @@ class MacroScreen:
 
     def _there(self) -> List[int]:
         """Frames of what is shown that are on disk: they appear whole or not at all."""
-        if not self.shown:
+        if not self.shown or self.other:
             return []
         numbers = self.asked.shot.spec.frames.numbers()
         return [number for number in numbers if frame_path(self.shown, number).is_file()]
@@ -158,11 +158,6 @@ class Task:
 
     def follow(self) -> Optional[VoidError]:
         """Only from the job on that the server has."""
-        output = self.screen.asked.shot.output
-        came = [
-            path for path in (output, pass1_path(output)) if _any_frame(path)
-        ]  # before Resolve was closed
-        self.screen.shown = came[0] if came else ""
         return self.removal.follow()
 
     def _export(self, folder: Path, stopped: Stopped) -> Iterator[Exported]:
@@ -173,7 +168,7 @@ class Task:
         self.screen.say("Fusion renders plate and mattes; cancel in its own window")
         with _window_watched(expected[-1], self.screen.told):
             self.screen.macro.export(folder, asked.first, asked.last, asked.depth)
-        lacking = [frame for frame in frames if not all(map(_is_exr, files(folder, frame).values()))]
+        lacking = [frame for frame in frames if not all(map(exr_header.read, files(folder, frame).values()))]
         if lacking:
             named = ", ".join(str(frame) for frame in lacking[:8])
             raise MissingFrames(
@@ -216,7 +211,9 @@ def attach(host: Host, macro: Macro, told: Told) -> Task:
     seen = host.see(macro)
     shot = Shot(macro.name, server, output, version_in(output), spec)
     height = seen.state.formats.get("plate", (0, 0))[1]
-    return Task(MacroScreen(host, macro, Asked(shot, seen.timing, seen.depth, [], height), told))
+    clip = macro.result_clip()
+    other = clip != "" and Path(output).parent not in Path(clip).parents
+    return Task(MacroScreen(host, macro, Asked(shot, seen.timing, seen.depth, [], height), told, other))
 
 
 def cancel(macro: Macro) -> str:
@@ -238,19 +235,6 @@ def _status(macro: Macro) -> Optional[JobStatus]:
             return client.watch(job)
     except VoidError:
         return None
-
-
-def _any_frame(path: str) -> bool:
-    folder = frame_path(path, 0).parent
-    return folder.is_dir() and any(file.suffix == ".exr" for file in folder.iterdir())
-
-
-def _is_exr(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_EXR)) == _EXR
-    except OSError:
-        return False
 
 
 @contextmanager

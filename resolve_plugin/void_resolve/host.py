@@ -138,6 +138,11 @@ class Macro:
         pin = self.tool.FindMainInput(INPUTS.index(name) + 1)
         return pin.GetConnectedOutput() if pin is not None else None
 
+    def result_clip(self) -> str:
+        """The file that the Loader at input result was given; "" where there is none."""
+        output = self.source("result")
+        return str(output.GetTool().GetInput("Clip") or "") if output is not None else ""
+
     def read(self) -> Dict[str, Any]:
         """Its controls, buttons aside. One of an older macro lacks some: None."""
         return {

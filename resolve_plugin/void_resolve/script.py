@@ -7,10 +7,12 @@ such scripts and shows what their macros say, so nothing in it waits, and closin
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from pathlib import Path
 from typing import Any, Callable, List, Mapping, Optional, Sequence
 
+from void_host import log as log_file
 from void_resolve import controller
 from void_resolve.host import Host, Macro, SourceTool, connect
 from void_wire.errors import SettingsError, ShotError, VoidError
@@ -26,6 +28,8 @@ NO_WINDOW = (
 )
 
 ROLES = ("plate", "remove", "affected")
+
+log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 
@@ -49,6 +53,7 @@ def main(
     from_menu = given.get("fusion") is not None or given.get("resolve") is not None
     asked = _parser().parse_args([] if from_menu else list(arguments))
     try:
+        log_file.start(environment)
         host = connect(given)
         if host.free_edition():
             say(FREE)
@@ -122,7 +127,8 @@ def _do(host: Host, macro: Macro, what: str, say: Say, environment: Mapping[str,
         raise
     except controller.Left:
         raise
-    except Exception as error:  # a bug: said where the editor looks, and in full in the Console
+    except Exception as error:  # a bug: said where the editor looks, and in full in Console and log
+        log.exception("%s", macro.name)
         macro.write({"status": f"The plugin failed ({type(error).__name__}: {error}); see the Console."})
         raise
 

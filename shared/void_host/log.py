@@ -9,7 +9,7 @@ from typing import Mapping, Optional
 
 from void_wire.errors import SettingsError
 
-LOGGERS = ("void_host", "void_panel", "void_wire", "void_nuke")
+LOGGERS = ("void_host", "void_panel", "void_wire", "void_nuke", "void_resolve")
 """Of the packages that run in hosts, by the first part of their modules' names."""
 
 _LARGEST_BYTES = 4_000_000

@@ -122,6 +122,20 @@ def test_standalone_fusion_counts_for_itself(comp, app, server, desk, tmp_path):
     assert names == ["VOID_v001.0020.exr", "VOID_v001.0021.exr"]
 
 
+def test_frames_that_the_editor_chose_stay_when_a_job_is_taken_up(comp, in_resolve, server, desk, tmp_path):
+    ask_for(comp, server=server)
+    app = in_resolve()
+    begin(app, desk).run()
+    write_frame(tmp_path / "mine.0001.exr", 1, np.zeros((*SIZE, 3), np.float16), "RGB")
+    loader(comp).SetInput("Clip", str(tmp_path / "mine.0001.exr"))
+    (macro,) = app.macros()
+    controller.attach(app, macro, desk.told).follow()
+    assert loader(comp).GetInput("Clip") == str(tmp_path / "mine.0001.exr")
+    loader(comp).SetInput("Clip", "")
+    controller.attach(app, macro, desk.told).follow()
+    assert "/v001/" in loader(comp).GetInput("Clip")
+
+
 SMALL = VoidSettings(
     passes=1,
     pass1_steps=6,

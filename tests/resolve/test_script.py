@@ -1,6 +1,7 @@
 """VOID.py as Resolve starts it: presses, windows, the terminal; and the panel where Qt is."""
 
 import builtins
+import logging
 import runpy
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from fusion import Fusion, Resolve, _windows
 from fusion_shots import MANAGED, ROOT, TEMPLATES
 
+from void_host import log as log_file
 from void_resolve import controller, script
 from void_resolve.host import PRESS
 from void_wire.client import Client
@@ -89,6 +91,18 @@ def test_a_bug_is_said_in_the_macro(run, comp, monkeypatch):
     with pytest.raises(TypeError):
         run_macro(comp, "remove", run)
     assert comp.macro.GetInput("status").startswith("The plugin failed (TypeError")
+
+
+def test_a_log_is_kept_where_one_is_asked_for(comp, session, heard, tmp_path, no_qt):
+    path = tmp_path / "void.log"
+    try:
+        script.main({"fusion": Fusion(session)}, (), SETTING, heard.append, {"VOID_LOG": str(path)})
+        logging.getLogger("void_resolve.script").info("a line")
+        assert "a line" in path.read_text()
+    finally:
+        for name in log_file.LOGGERS:
+            logging.getLogger(name).handlers.clear()
+            logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def run_macro(comp, press, run):
