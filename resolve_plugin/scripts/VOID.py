@@ -16,6 +16,11 @@ def start() -> int:
     if not home.is_dir():
         print(f"VOID: its folder {home} is not there, so nothing can be done: run install/resolve.py again.")
         return 1
+    if sys.version_info < (3, 10):
+        print(
+            f"VOID needs Python 3.10 or newer, and this is {sys.version.split()[0]}: Resolve 21.1 brings its own."
+        )
+        return 1
     sys.path.insert(0, str(home))
     try:
         from void_nuke import packages

@@ -66,10 +66,10 @@ def main(
             return _selftest(host, setting, asked.to, asked.server, say)
         if asked.command:
             return _do(host, _named(host, asked.macro), asked.command, say, environment)
-        macro_pressed = host.chosen_macro()
-        press = macro_pressed.pressed() if macro_pressed is not None else ""
-        if macro_pressed is not None and press:
-            return _do(host, macro_pressed, press, say, environment)
+        for macro in host.macros():
+            press = macro.pressed()
+            if press:
+                return _do(host, macro, press, say, environment)
         return _window(host, given, setting, say, environment)
     except controller.Left:
         return 0
@@ -150,7 +150,7 @@ def _named(host: Host, name: Optional[str]) -> Macro:
 def _window(
     host: Host, given: Mapping[str, Any], setting: Path, say: Say, environment: Mapping[str, str]
 ) -> int:
-    """The panel where Qt is, else a window of Fusion's own, else a sentence."""
+    """The panel where Qt is, else a window of Fusion's own, else what can be done without one."""
     try:
         from void_resolve.panel import open_panel
     except ImportError:
@@ -162,6 +162,9 @@ def _window(
         from void_resolve.window import Window
 
         Window(host, windows, bmd, setting).run()
+        return 0
+    if not host.macros() and host.selection():
+        say(f"{place(host, setting).name} is placed on the selected tools: its buttons are in the Inspector.")
         return 0
     say(NO_WINDOW)
     return 1

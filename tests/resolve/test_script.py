@@ -86,6 +86,22 @@ def test_a_press_of_long_ago_is_none(run, comp, heard, no_qt):
     assert not comp.renders
 
 
+def test_without_a_window_it_is_placed_on_what_is_selected(run, comp, heard, no_qt):
+    comp.macro.Delete()
+    comp.selected, comp.active = ["MediaIn1", "Polygon1"], comp.tools["MediaIn1"]
+    assert run() == 0
+    assert heard == ["VOID is placed on the selected tools: its buttons are in the Inspector."]
+    assert comp.FindTool("VOID").FindMainInput(2).GetConnectedOutput().GetTool().Name == "Polygon1"
+
+
+def test_the_macro_that_was_pressed_is_meant_whatever_is_active(run, comp, heard):
+    comp.macro.SetData(PRESS, f"cancel@{int(time.time())}")
+    comp.paste(SETTING.read_text(encoding="utf-8"))
+    comp.active = comp.tools["VOID_1"]
+    assert run() == 1
+    assert heard == ["VOID has no job to cancel."]
+
+
 def test_a_bug_is_said_in_the_macro(run, comp, monkeypatch):
     monkeypatch.setattr(controller, "ask", None)
     with pytest.raises(TypeError):
