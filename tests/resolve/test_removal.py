@@ -1,13 +1,11 @@
 """From the macro to frames that its Loader shows, against real servers; and everything that can go wrong between."""
 
-import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from fusion import Comp, _render
 from fusion_shots import SIZE, TEMPLATES, fill, plate
-from real_shots import servers
 
 from void_host import removal
 from void_resolve import controller, host
@@ -16,7 +14,7 @@ from void_resolve.host import Macro, SourceTool
 from void_server.frames.exr import read_plate, write_frame
 from void_wire.client import Client
 from void_wire.errors import GpuMemory, MissingFrames, SettingsError, ShotError, TransportError, VoidError
-from void_wire.messages import JobStatus, Role, Stage, State, VoidSettings
+from void_wire.messages import JobStatus, Role, Stage, State
 
 SHIFT = 86400
 """The clip's file begins at 01:00:00:00."""
@@ -136,39 +134,20 @@ def test_frames_that_the_editor_chose_stay_when_a_job_is_taken_up(comp, in_resol
     assert "/v001/" in loader(comp).GetInput("Clip")
 
 
-SMALL = VoidSettings(
-    passes=1,
-    pass1_steps=6,
-    raster_height_px=32,
-    raster_width_px=64,
-    window_frames=21,
-    warped_noise="corrected",
-)
-
-
-def test_resolve_and_server_die_and_a_project_opened_again_goes_on(session, comp, in_resolve, desk, tmp_path):
-    """The model of a job whose server is killed while Resolve is closed; then both are opened again."""
-    with servers(tmp_path / "data") as start:
-        running = start()
-        ask_for(comp, server=running.address, engine="void", prompt="an empty room", detail="raw")
-        app = in_resolve()
-        task = begin(app, desk)
-        shot = task.screen.asked.shot
-        task.screen.asked = replace(
-            task.screen.asked, shot=replace(shot, spec=replace(shot.spec, void=SMALL))
-        )
-        task = controller.Task(task.screen)
-        task.screen.told = lambda text: session.close() if text.startswith("pass 1") else None
-        with pytest.raises(controller.Left):
-            task.run()
-        assert not (tmp_path / "media").exists()
-        running.process.send_signal(signal.SIGKILL)
-        running.process.wait()
-
-        session.closed = False  # the project is opened again: controls and data of its macro are what is left
-        start(running.address)
-        (macro,) = app.macros()
-        assert controller.attach(app, macro, desk.told).follow() is None
+def test_resolve_is_closed_and_a_project_opened_again_goes_on(
+    session, comp, in_resolve, server, desk, tmp_path
+):
+    ask_for(comp, server=server)
+    app = in_resolve()
+    task = begin(app, desk)
+    task.screen.told = lambda text: (
+        session.close() if text.startswith(("decode", "fill", "encode", "result")) else None
+    )
+    with pytest.raises(controller.Left):
+        task.run()
+    session.closed = False  # controls and data of the macro are what is left
+    (macro,) = app.macros()
+    assert controller.attach(app, macro, desk.told).follow() is None
     assert comp.macro.GetInput("status").startswith("done: 4 frames in version 1")
     assert (shown(comp, 3) != plate()(3)).any()
     assert loader(comp).GetInput("GlobalIn") == 3
