@@ -54,7 +54,7 @@ class Window:
             on[press].Clicked = self._pressing(press)
         on["place"].Clicked = lambda event: self._place()
         on[_ID].Close = lambda event: self._dispatcher.ExitLoop()
-        self._dispatcher.On["look"].Timeout = lambda event: self.look()
+        self._dispatcher.On.Timeout = lambda event: self.look()  # of every timer; this is the only one
 
     def run(self) -> None:
         """Show it until it is closed or Resolve is gone."""

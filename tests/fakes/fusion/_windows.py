@@ -69,10 +69,13 @@ class Window:
 
 
 class Dispatcher:
-    """``person`` is called by RunLoop with the dispatcher, and clicks until it calls ExitLoop."""
+    """``person`` is called by RunLoop with the dispatcher, and clicks until it calls ExitLoop.
+
+    What a timer does is told by the dispatcher, ``On.Timeout``, and by no window.
+    """
 
     def __init__(self, person):
-        self.On, self.person, self.window, self.left = Events(), person, None, False
+        self.On, self.person, self.window, self.left = type("Handlers", (), {})(), person, None, False
 
     def AddWindow(self, properties, children):
         self.window = Window(properties, children)
@@ -89,7 +92,7 @@ class Dispatcher:
         self.window.On[name].Clicked({})
 
     def later(self):
-        self.On["look"].Timeout({})
+        self.On.Timeout({"who": "look"})
 
 
 class Bmd:
