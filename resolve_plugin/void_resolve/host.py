@@ -341,9 +341,7 @@ class Host:
             name=macro.name,
             script=self._script(project, item),
             values=values,
-            formats={
-                name: formats.get("plate", size) for name, size in formats.items()
-            },  # any mask's size fits
+            formats={name: formats.get("plate", size) for name, size in formats.items()},  # any matte's fits
             channels={},
             matte_channels={},
             plate_range=None,  # `ask` holds the range against the comp's

@@ -48,6 +48,10 @@ _FOR_EVER = 1_000_000
 """The Edit page asks for frames by the timeline's numbers: 01:00:00:00 is 86400."""
 
 
+_HOLDER = "Background"
+"""Class of the tool that holds the controls; it is in no picture."""
+
+
 @dataclass(frozen=True)
 class Wire:
     """An input fed by another tool's output."""
@@ -88,7 +92,7 @@ class Tool:
 def graph(shapes: bool) -> List[Tool]:
     """The tools, sources first. ``shapes``: the mattes come from two ellipses inside."""
     tools = [
-        Tool("Settings", "Background", _settings(), (-440, -200), CONTROLS),
+        Tool("Settings", _HOLDER, _settings(), (-440, -200), CONTROLS),
         Tool("Plate", "PipeRouter", {}, (-440, 0)),
     ]
     if shapes:
@@ -297,7 +301,8 @@ def _overlay() -> Iterator[Tool]:
 def _resize(
     name: str, source: str, width: Setting, height: Setting, method: int, place: Tuple[int, int]
 ) -> Tool:
-    inputs: Dict[str, Setting] = {"Width": width, "Height": height, "KeepAspect": 0, "FilterMethod": method}
+    inputs: Dict[str, Setting] = {"Width": width, "Height": height, "FilterMethod": method}
+    inputs.update(KeepAspect=0, UseFrameFormatSettings=0)  # either would take another size than the one given
     return Tool(name, "BetterResize", {**inputs, "Input": Wire(source)}, place)
 
 
@@ -444,6 +449,7 @@ def button(press: str) -> str:
         [
             "local macro = tool",
             "while macro.ParentTool do macro = macro.ParentTool end",
+            f'if macro.ID == "{_HOLDER}" then macro = comp.ActiveTool end',
             f'macro:SetData("void.press", "{press}@" .. os.time())',
             "comp:SetActiveTool(macro)",
             'local script = comp:MapPath("Scripts:Comp/VOID.py")',

@@ -246,6 +246,10 @@ PROBES: Tuple[Probe, ...] = (
         _by_eye("show: overlay on a roto with thin parts has whole cells with sharp edges"),
     ),
     Probe(
+        "A button of the macro finds its macro and starts the script",
+        _by_eye("Remove on a macro with nothing connected puts a sentence into its status within seconds"),
+    ),
+    Probe(
         "Tooltips are the controls' status texts",
         _by_eye("the line below the node view explains a control under the mouse"),
     ),

@@ -12,7 +12,7 @@ from void_resolve import probes, selftest
 from void_resolve.probes import PROBES, Answer
 
 SETTING = TEMPLATES / "VOID.setting"
-BY_EYE = 3
+BY_EYE = 4
 
 
 @pytest.fixture

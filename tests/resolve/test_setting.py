@@ -197,15 +197,16 @@ def test_untouched_controls_are_untouched_knobs():
 # --- the buttons ----------------------------------------------------------------------------------------------
 
 
-def press(name, script_is_there):
-    """Run a button's Lua with what Fusion gives it; returns what it did."""
+def press(name, script_is_there, parents=True):
+    """Run a button's Lua with what Fusion gives it; returns what it did. Without ``parents`` a tool names none."""
     settings = next(iter(_setting.read(text(macro.FUSION_FILE))["Tools"].keys.values()))["Tools"]["Settings"]
     runtime, did = LuaRuntime(), []
     outer = runtime.table_from({"SetData": lambda _, key, value: did.append((key, value))})
     place = runtime.globals()
-    place.tool = runtime.table_from({"ParentTool": outer})
+    place.tool = runtime.table_from({"ParentTool": outer} if parents else {"ID": "Background"})
     place.comp = runtime.table_from(
         {
+            "ActiveTool": outer,
             "SetActiveTool": lambda _, tool: did.append("active"),
             "MapPath": lambda _, path: path,
             "RunScript": lambda _, path: did.append(path),
@@ -223,6 +224,10 @@ def test_a_button_notes_its_press_and_starts_the_script():
     assert (pressed[0], then) == ("void.press", ["active", "Scripts:Comp/VOID.py"])
     for button in (control for control in CONTROLS if control.kind is Kind.BUTTON):
         assert press(button.name, True)[0][1].startswith(f"{button.press}@")
+
+
+def test_a_button_of_a_tool_without_a_parent_means_the_active_macro():
+    assert press("cancel", True, parents=False)[0][1].startswith("cancel@")
 
 
 def test_without_the_script_a_button_says_so_in_one_sentence():

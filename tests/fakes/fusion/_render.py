@@ -117,6 +117,10 @@ def _crop(tool, frame):
 def _resize(tool, frame):
     image = _needed(tool, "Input", frame)
     size = int(tool.value("Width", frame)), int(tool.value("Height", frame))
+    if tool.value("UseFrameFormatSettings", frame):
+        size = tool.comp.size
+    if tool.value("KeepAspect", frame):
+        size = size[0], round(size[0] * image.shape[0] / image.shape[1])
     smaller = size[0] < image.shape[1]
     way = cv2.INTER_AREA if tool.value("FilterMethod", frame) == 1 and smaller else cv2.INTER_NEAREST
     return image if size == image.shape[1::-1] else cv2.resize(image, size, interpolation=way)

@@ -16,7 +16,7 @@ INPUTS = {
     "PipeRouter": {"Input"},
     "Custom": _CUSTOM,
     "Crop": {"Input", "XOffset", "YOffset", "XSize", "YSize", "KeepCentered", "KeepAspect"},
-    "BetterResize": {"Input", "Width", "Height", "KeepAspect", "FilterMethod"},
+    "BetterResize": {"Input", "Width", "Height", "KeepAspect", "FilterMethod", "UseFrameFormatSettings"},
     "Blur": {"Input", "Filter", "LockXY", "XBlurSize", "YBlurSize"},
     "EllipseMask": {"UseFrameFormatSettings", "Filter", "SoftEdge", "Level", "Center", "Width", "Height", "Angle"},
     "PolylineMask": {"UseFrameFormatSettings", "Filter", "SoftEdge", "Level"},
@@ -49,6 +49,7 @@ NUMBERS = {
     "Background": {
         "UseFrameFormatSettings": 1, "TopLeftRed": 0.0, "TopLeftGreen": 0.0, "TopLeftBlue": 0.0, "TopLeftAlpha": 1.0,
     },
+    "BetterResize": {"KeepAspect": 1, "UseFrameFormatSettings": 1, "FilterMethod": 2},
     "Crop": {"XOffset": 0, "YOffset": 0, "KeepCentered": 0, "KeepAspect": 0},
     "Blur": {"XBlurSize": 1.0},
     "EllipseMask": {"Level": 1.0, "Angle": 0.0, "Width": 0.5, "Height": 0.5, "Center": (0.5, 0.5)},
