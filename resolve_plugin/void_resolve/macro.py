@@ -135,9 +135,14 @@ def custom(
     numbers: Sequence[str] = (),
     setup: str = "",
     between: Sequence[str] = (),
+    only: str = "",
 ) -> Tool:
-    """A Custom Tool: its images (None: fed from outside), its four channels, and what they are made from."""
-    inputs: Dict[str, Setting] = {}
+    """A Custom Tool: its images (None: fed from outside), its four channels, and what they are made from.
+
+    While ``only`` is 0 it gives on its first image and does nothing: so Fusion treats a Blend of 0 ("Process When Blend
+    Is 0.0" in the manual), and asks for nothing that only this tool would need.
+    """
+    inputs: Dict[str, Setting] = {"Blend": Formula(only, 1.0)} if only else {}
     for at, source in enumerate(images, 1):
         if source is not None:
             inputs[f"Image{at}"] = Wire(source)
@@ -200,6 +205,7 @@ def _merge() -> Iterator[Tool]:
             (before,),
             ("0", "0", "0", f"if(n1 > 0, {most}, a1)"),
             (f"min(max({grown} - {reached}, 0), {shift})",),
+            only=f"iif({grown} > {reached}, 1, 0)",
         )
         before, reached = f"Area{at}", reached + shift
     yield Tool(
@@ -235,6 +241,7 @@ def _merge() -> Iterator[Tool]:
         numbers,
         shown,
         ("s1*a3",),
+        only="iif(Settings.show == 4, 1, 0)",
     )
 
 
@@ -295,6 +302,7 @@ def _overlay() -> Iterator[Tool]:
         (over[0], over[1], over[2], "a1"),
         ("Settings.box_x", "Settings.box_y"),
         between=(f"geta2b({u}, {v})",),
+        only="iif(Settings.show == 1, 1, 0)",
     )
 
 

@@ -158,6 +158,21 @@ def test_the_views(result, pixel_places):
     assert (only[~inside] == 0).all()
 
 
+def test_what_is_not_shown_is_not_worked_out(result, monkeypatch):
+    worked = []
+    work = _render._worked
+    monkeypatch.setattr(_render, "_worked", lambda tool, frame: worked.append(tool.name) or work(tool, frame))
+    for show, asked, idle in (
+        ("result", {"MergeMatte"}, {"Tint", "Seen"}),
+        ("overlay", {"Tint", "Seen"}, set()),
+        ("fill only", {"MergeMatte"}, {"Tint", "Seen"}),
+    ):
+        worked.clear()
+        given_out(result, show=show)
+        assert asked <= set(worked)
+        assert not idle & set(worked)
+
+
 def test_the_second_output_is_both_mattes(small):
     made = given_out(small, 1, output="MainOutput2")
     assert (made[..., 0] == matte(SMALL_REMOVED, 1)).all()

@@ -58,6 +58,8 @@ def _needed(tool, name, frame):
 
 
 def _custom(tool, frame):
+    if not tool.value("Blend", frame):  # the manual, "Process When Blend Is 0.0": nothing is done
+        return _needed(tool, "Image1", frame)
     images = [_needed(tool, "Image1", frame), *(source(tool, f"Image{n}", frame) for n in (2, 3))]
     high, wide = images[0].shape[:2]
     y, x = np.mgrid[:high, :wide] + (0.0 if CORNER else 0.5)

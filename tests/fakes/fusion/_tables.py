@@ -53,7 +53,7 @@ NUMBERS = {
     "Crop": {"XOffset": 0, "YOffset": 0, "KeepCentered": 0, "KeepAspect": 0},
     "Blur": {"XBlurSize": 1.0},
     "EllipseMask": {"Level": 1.0, "Angle": 0.0, "Width": 0.5, "Height": 0.5, "Center": (0.5, 0.5)},
-    "Custom": {f"{what}Expression": "c1" for what in ("Red", "Green", "Blue", "Alpha")},
+    "Custom": {"Blend": 1.0, **{f"{what}Expression": "c1" for what in ("Red", "Green", "Blue", "Alpha")}},
 }  # fmt: skip
 """Values of inputs before anybody sets them."""
 
