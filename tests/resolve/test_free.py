@@ -5,8 +5,8 @@ import sys
 
 import pytest
 from fusion import _render
+from fusion._lua import LuaRuntime, lua_type
 from fusion_shots import ROOT, plate
-from lupa import LuaRuntime, lua_type
 from typer.main import get_command
 
 from void_nuke.knobs import BY_NAME as KNOBS
@@ -29,7 +29,7 @@ return function(call, get)
       return function(self, ...)
         local many = {...}
         for at = 1, select("#", ...) do many[at] = given(many[at]) end
-        local what, made = call(object, name, table.unpack(many, 1, select("#", ...)))
+        local what, made = call(object, name, (table.unpack or unpack)(many, 1, select("#", ...)))
         if what == "object" then return wrap(made) end
         if what == "objects" then
           local list = {}

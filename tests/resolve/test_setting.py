@@ -5,10 +5,10 @@ import re
 
 import pytest
 from fusion import Comp, Session, _formulas, _setting
+from fusion._lua import LuaError, LuaRuntime
 from fusion._session import Formula, Link
 from fusion._tables import USER_CONTROLS
 from fusion_shots import TEMPLATES
-from lupa import LuaError, LuaRuntime
 
 from void_nuke.knobs import BY_NAME as KNOBS
 from void_nuke.knobs import KNOBS as ALL_KNOBS

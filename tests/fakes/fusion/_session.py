@@ -4,10 +4,9 @@ import contextlib
 import time as clock
 from dataclasses import dataclass, field
 
-from lupa import LuaRuntime
-
 from fusion import _render, _setting
 from fusion._formulas import evaluate
+from fusion._lua import LuaRuntime
 from fusion._tables import COMMON, IDS, INPUTS, MAIN_INPUT, NUMBERS, OUTPUT
 
 
@@ -299,7 +298,7 @@ class Comp(Proxy):
         tool.name = name
 
     def set(self, tool, name, value):
-        """hosts.md, Composition.Lock: the first write under Lock on what was built under Lock is not rendered."""
+        """Measured in Resolve 19.1 and 21.0: the first write under Lock on what was built under it is not rendered."""
         self.changed()
         if self.locks and self.built_under_lock and not self.undo_open:
             tool.stale[name] = tool.values.get(name)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lupa import LuaRuntime
+from fusion._lua import LuaRuntime
 
 _READER = """
 return function(text)
