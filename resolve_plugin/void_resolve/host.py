@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from void_nuke.snapshot import NodeState
 from void_resolve.colour import SETTINGS, management
@@ -74,6 +74,7 @@ class Macro:
 
     def __init__(self, comp: Comp, tool: Tool) -> None:
         self._comp, self.tool = comp, tool
+        self._in_steps = False  # this Fusion takes back what is no step of undo
 
     @property
     def name(self) -> str:
@@ -116,9 +117,23 @@ class Macro:
         """Set controls without a step of undo: progress is not the artist's work. Nothing when it is gone."""
         if not self.there():
             return
-        with _undo(self._comp, "VOID status", keep=False):
+
+        def change() -> None:
             for name, value in values.items():
                 self.tool.SetInput(name, value)
+
+        self._quietly(
+            "VOID status", change, lambda: all(self.tool.GetInput(n) == v for n, v in values.items())
+        )
+
+    def _quietly(self, what: str, change: Callable[[], None], took: Callable[[], bool]) -> None:
+        """Make a change that is no step of undo; where that takes it back, one that is."""
+        with _undo(self._comp, what, keep=self._in_steps):
+            change()
+        if not self._in_steps and not took():
+            self._in_steps = True
+            with _undo(self._comp, what, keep=True):
+                change()
 
     def activate(self) -> None:
         """Show it in the Inspector."""
@@ -183,7 +198,8 @@ class Macro:
 
         ``fresh``: this is the first picture of its job, and a step of undo named ``what``.
         """
-        with _undo(self._comp, what, keep=fresh):
+
+        def change() -> None:
             loader = self._loader()
             if loader is None:
                 return
@@ -193,29 +209,42 @@ class Macro:
             span(loader, first, last)
             self._use(first, last)
 
+        self._show(path, what, fresh, change)
+
     def show_sequence(self, path: Path, first: int, last: int, what: str, fresh: bool) -> None:
         """Show the finished sequence, of which ``path`` is the first file, from frame ``first`` of the comp on.
 
         Trims that the artist gave the Loader stay, while the frames are the same ones.
         """
-        with _undo(self._comp, what, keep=fresh):
+        kept = self.tool.GetData(_TRIMS)
+        same = self.tool.GetData(_PLACED) == {"first": first, "last": last}
+
+        def change() -> None:
             loader = self._loader()
             if loader is None:
                 return
-            kept = self.tool.GetData(_TRIMS) or _trims(loader)
-            same = self.tool.GetData(_PLACED) == {"first": first, "last": last}
+            trims = kept or _trims(loader)
             loader.SetInput("Clip", str(path))
             if same:
-                span(loader, int(kept["GlobalIn"]), int(kept["GlobalOut"]))
+                span(loader, int(trims["GlobalIn"]), int(trims["GlobalOut"]))
             else:
                 span(loader, first, last)
             for name in TRIMS[2:]:
                 in_time = name in ("ClipTimeStart", "ClipTimeEnd", "HoldFirstFrame", "HoldLastFrame")
-                if kept.get(name) is not None and (same or not in_time):
-                    loader.SetInput(name, kept[name])
-            self.tool.SetData(_PLACED, {"first": first, "last": last})
-            self.tool.SetData(_TRIMS, None)
+                if trims.get(name) is not None and (same or not in_time):
+                    loader.SetInput(name, trims[name])
             self._use(first, last)
+
+        self._show(path, what, fresh, change)
+        self.tool.SetData(_PLACED, {"first": first, "last": last})
+        self.tool.SetData(_TRIMS, None)
+
+    def _show(self, path: Path, what: str, fresh: bool, change: Callable[[], None]) -> None:
+        if fresh:
+            with _undo(self._comp, what, keep=True):
+                change()
+        else:
+            self._quietly(what, change, lambda: not self.there() or Path(self.result_clip()) == path)
 
     def _use(self, first: int, last: int) -> None:
         for name, value in (("result_first", first), ("result_last", last), ("use_result", 1)):

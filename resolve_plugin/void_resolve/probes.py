@@ -115,10 +115,12 @@ def _published(bench: Bench) -> Found:
 
 
 def _written(bench: Bench) -> Found:
-    bench.macro().write({"seed": 7, "status": "asking"})
-    read = bench.macro().read()
-    same = round(float(read["seed"])) == 7 and read["status"] == "asking"
-    return _answer(same), f"seed {read['seed']}, status {read['status']!r} after EndUndo(False)"
+    tool = bench.macro().tool
+    bench.comp.StartUndo("VOID probe")
+    tool.SetInput("seed", 7)
+    bench.comp.EndUndo(False)
+    seed = tool.GetInput("seed")
+    return _answer(seed is not None and round(float(seed)) == 7), f"seed {seed} after EndUndo(False)"
 
 
 def _data(bench: Bench) -> Found:

@@ -216,6 +216,23 @@ def test_a_still_shows_the_newest_frame_until_all_are_there_in_one_step_of_undo(
     assert [name for name, _ in comp.undo] == ["VOID result 1"]
 
 
+def test_a_fusion_that_takes_back_what_is_no_step_of_undo_shows_the_result_in_steps(
+    comp, scripted, monkeypatch
+):
+    def end(self, keep):
+        step = self.undo_open.pop()
+        self.undo.append(step) if keep else self._restore(step[1])
+
+    monkeypatch.setattr(Comp, "EndUndo", end)
+    task, client = scripted
+    task.removal._follow(client)
+    task.screen.close()
+    assert shown(comp, 5)[30, 70, 0] == 7
+    assert len(comp.tools["VOID_result"].clip) == 4
+    assert comp.macro.GetInput("status").startswith("done")
+    assert len(comp.undo) > 3
+
+
 def test_a_cancel_keeps_the_frames_that_are_done(comp, scripted):
     task, client = scripted
     task.screen.told = lambda text: task.removal.stop.set() if text.startswith("pass 2") else None
