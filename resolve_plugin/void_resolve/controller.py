@@ -82,11 +82,15 @@ class MacroScreen:
         if not there:
             return
         file = frame_path(self.shown, there[-1])
-        still = Path(self.asked.shot.output).parent / "newest" / f"{file.stem}_newest.exr"
+        folder = Path(self.asked.shot.output).parent / "newest"
+        still = folder / f"{file.stem}_{file.parent.name}_newest.exr"  # Pass 1's is another than the result's
         if still == self._newest:
             return
-        still.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(str(file), str(still))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(str(file), str(still))
+        except OSError:  # a preview less; the frames themselves are home
+            return
         self.macro.show_still(still, self.asked.first, self.asked.last, self._step, not self._step_done)
         if self._newest is not None:
             self._newest.unlink()

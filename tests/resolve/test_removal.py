@@ -216,6 +216,18 @@ def test_a_still_shows_the_newest_frame_until_all_are_there_in_one_step_of_undo(
     assert [name for name, _ in comp.undo] == ["VOID result 1"]
 
 
+def test_without_room_for_a_still_the_result_comes_all_the_same(comp, scripted, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(controller.shutil, "copyfile", full)
+    task, client = scripted
+    task.removal._follow(client)
+    task.screen.close()
+    assert shown(comp, 5)[30, 70, 0] == 7
+    assert [name for name, _ in comp.undo] == ["VOID result 1"]
+
+
 def test_a_fusion_that_takes_back_what_is_no_step_of_undo_shows_the_result_in_steps(
     comp, scripted, monkeypatch
 ):
