@@ -18,8 +18,8 @@ def open_panel(address: str) -> int:
         from void_panel.panel import VoidPanel
     except ImportError as error:
         raise SettingsError(
-            f"The panel needs Qt, which does not load here ({error}). Install it with pip install "
-            "'void-compositor[panel]'; a bare Linux also lacks libegl1, libgl1, libxkbcommon0, libfontconfig1 and "
+            f"The panel needs Qt, which does not load here ({error}). Run python3 install/bootstrap.py env, or pip "
+            "install PySide6-Essentials; a bare Linux also lacks libegl1, libgl1, libxkbcommon0, libfontconfig1 and "
             "libdbus-1-3."
         ) from None
     app = QtWidgets.QApplication(["void panel"])
