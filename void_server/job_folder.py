@@ -17,6 +17,7 @@ LISTED_ROLES = (Role.RESULT, Role.PASS1, Role.OVERLAY)
 MADE_ROLES = (*LISTED_ROLES, *THUMBNAILS.values())
 """All that the worker writes; all others are received."""
 
+_MILESTONES = "milestones"
 _PNG = (Role.OVERLAY, *THUMBNAILS.values())
 
 
@@ -35,6 +36,14 @@ class JobFolder:
     def frame(self, role: Role, frame: int) -> Path:
         """The file of one frame number."""
         return self.path / role.value / f"{frame}.{'png' if role in _PNG else 'exr'}"
+
+    def milestones(self, first: int) -> Path:
+        """Where the model leaves how far it has come with the segment that begins at index ``first``."""
+        return self.path / _MILESTONES / str(first)
+
+    def forget_milestones(self) -> None:
+        """The job needs them no more."""
+        shutil.rmtree(self.path / _MILESTONES, ignore_errors=True)
 
     def take_over(self, other: JobFolder, role: Role, frame: int) -> None:
         """Have a frame of ``other`` here too, as a second name of the file; as a copy where there are no such names.

@@ -19,8 +19,8 @@ def open_panel(address: str) -> int:
     except ImportError as error:
         raise SettingsError(
             f"The panel needs Qt, which does not load here ({error}). Run python3 install/bootstrap.py env, or pip "
-            "install 'PySide6-Essentials<6.12'; a bare Linux also lacks libegl1, libgl1, libxkbcommon0, libfontconfig1 and "
-            "libdbus-1-3."
+            "install 'PySide6-Essentials<6.12'; a bare Linux also lacks libegl1, libgl1, libxkbcommon0, "
+            "libfontconfig1 and libdbus-1-3."
         ) from None
     app = QtWidgets.QApplication(["void panel"])
     app.setStyle("Fusion")

@@ -90,6 +90,7 @@ class Model(Protocol):
         prompt: str,
         settings: VoidSettings,
         progress: Progress,
+        milestones: Path,
     ) -> Iterator[Decoded]:
         """See `VoidEngine.remove`."""
 
@@ -219,7 +220,10 @@ class Removal:
             if every > 1:
                 path = folder / f"answers-{segment.first}"
                 answers = np.memmap(path, np.float32, "w+", shape=shown.plates.shape)
-            for decoded in model.remove(shown.plates, shown.quadmasks, shot.spec.prompt, settings, told):
+            left = shot.folder.milestones(segment.first)
+            for decoded in model.remove(
+                shown.plates, shown.quadmasks, shot.spec.prompt, settings, told, left
+            ):
                 role = Role.RESULT if decoded.passes == settings.passes else Role.PASS1
                 if role is Role.PASS1 and not settings.show_pass1:
                     continue

@@ -98,6 +98,8 @@ class WorkerProcess:
             sentence = f"The server hit a bug in job {spec.job}; its worker.log has it as {mark}. Please send it to us."
             end = Failed(spec.job, JobFailed.code, sentence)
         self._cancelled.discard(spec.job)
+        if not isinstance(end, Failed):  # one that failed may be asked for again
+            JobFolder(Path(run.folder)).forget_milestones()
         write_event(self._events, end)
 
     def _tell(self, event: Progressed | FrameMade | FrameJudged) -> None:

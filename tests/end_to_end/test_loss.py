@@ -90,6 +90,8 @@ def test_a_server_killed_while_it_works_takes_the_job_up_again(
         server.process.wait()
         start_server(server.address)
         assert until(client, spec.job, ended).state is State.DONE
+        assert "pass 1 goes on after step" in (tmp_path / "data" / "worker.log").read_text()
+        assert not (tmp_path / "data" / "jobs" / spec.job / "milestones").exists()
         for _ in range(100):  # the orphan leaves when it finds its server gone
             if (
                 not Path(f"/proc/{worker}").exists()

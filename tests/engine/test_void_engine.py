@@ -6,17 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_clips import MODEL, RASTER, joined, settings, shot
 
 from void_server.engine.pipeline import VoidPipeline
 from void_server.engine.void import Decoded, VoidEngine
 from void_server.progress import Cancelled
 from void_wire.errors import CheckpointError, GpuMemory, SettingsError, SizeMismatch
-from void_wire.messages import Stage, VoidSettings, WindowSeed
+from void_wire.messages import Stage, WindowSeed
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
-MODEL = Path(__file__).parents[1] / "golden" / "portable" / "model"
-RASTER = (48, 64)
 
 
 @pytest.fixture(scope="module")
@@ -24,27 +22,11 @@ def engine() -> VoidEngine:
     return VoidEngine.load(MODEL, device="cpu")
 
 
-def shot(frames: int, raster: tuple[int, int] = RASTER) -> tuple[np.ndarray, np.ndarray]:
-    plate = np.random.default_rng(1).random((frames, *raster, 3), dtype=np.float32) * 0.2 + 0.4
-    quadmask = np.full((frames, *raster), 255, np.uint8)
-    quadmask[:, 10:30, 20:40] = 0
-    return plate, quadmask
-
-
-def settings(**changes: object) -> VoidSettings:
-    short = {"pass1_steps": 2, "pass2_steps": 3, "window_frames": 13, "warped_noise": "corrected"}
-    return VoidSettings(raster_height_px=RASTER[0], raster_width_px=RASTER[1], **{**short, **changes})
-
-
 def run(
     engine: VoidEngine, frames: int = 6, progress: Callable | None = None, **changes: object
 ) -> list[Decoded]:
     watched = {} if progress is None else {"progress": progress}
     return list(engine.remove(*shot(frames), "a table", settings(**changes), **watched))
-
-
-def joined(decoded: list[Decoded], number: int) -> np.ndarray:
-    return np.concatenate([one.frames for one in decoded if one.passes == number])
 
 
 @pytest.mark.parametrize("frames", [1, 6, 13, 14])

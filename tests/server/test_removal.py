@@ -36,6 +36,7 @@ class Oracle:
         prompt: str,
         settings: VoidSettings,
         progress: Progress = unwatched,
+        milestones: Path | None = None,
     ) -> Iterator[Decoded]:
         assert plate.shape == (*quadmask.shape, 3)
         self.shown.append(plate.shape)

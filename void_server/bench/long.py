@@ -45,6 +45,7 @@ class Echo:
         prompt: str,
         settings: VoidSettings,
         progress: Progress = unwatched,
+        milestones: Path | None = None,
     ) -> Iterator[Decoded]:
         """Both passes."""
         for number in range(1, settings.passes + 1):

@@ -40,6 +40,7 @@ from void_server.engine.conditioning import (
     resize_quadmask,
     sub_seed,
 )
+from void_server.engine.milestones import Milestone, Milestones
 from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.vae_encode import encode_chunks
 from void_server.engine.windows import (
@@ -230,10 +231,12 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         windows: list[Window],
         on_step: OnStep | None = None,
         redone: Sequence[Redone] = (),
+        done: int = 0,
     ) -> torch.Tensor:
         """All steps of one pass: initial latents [1,T,16,h,w] to clean ones, same shape, float32 or the model's dtype.
 
-        Every window takes its own scheduler step and the stepped latents are blended, at every step.
+        Every window takes its own scheduler step and the stepped latents are blended, at every step. The first
+        ``done`` steps were taken before: ``latents``, and those of ``redone``, are what they led to.
         ``text`` is what ``encode_text`` made: two rows mean guidance, and two forwards in one batch.
         ``redone`` run beside the clip, each over the clip with those before it, and end up clean too; what is returned
         and what ``on_step`` gets holds nothing of them.
@@ -266,7 +269,8 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
             anew.latents = anew.latents.to(device, kept)
         scheduler.set_timesteps(plan.steps, device=device)
         with self.progress_bar(total=plan.steps) as bar:
-            for step, timestep in enumerate(scheduler.timesteps, start=1):
+            bar.update(done)
+            for step, timestep in enumerate(scheduler.timesteps[done:], start=done + 1):
                 pieces = [advance(window, latents[:, window.latents], timestep) for window in windows]
                 latents = blend(pieces, windows)
                 for anew in redone:
@@ -331,9 +335,11 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         pass2: PassPlan | None = PASS2,
         warp: Warp | None = None,
         on_step: OnStep | None = None,
+        milestones: Milestones | None = None,
     ) -> Generator[tuple[int, torch.Tensor], None, None]:
         """What ``__call__`` does, given out as it is made: (pass, frames float32 [n,3,h,w]), the padding included.
 
+        Each pass takes up from the last of ``milestones``, and leaves its own there.
         Whatever ends it, an exception of ``on_step`` included, leaves the pipeline ready for the next clip.
         """
         self.check_inputs(plate, quadmask, raster, pass2, warp)
@@ -348,22 +354,43 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
             # 4. prompt, for both passes while the text encoder is on the device
             text = {plan.number: self.encode_text(prompt, plan) for plan in (pass1, pass2) if plan}
 
-            def run(plan: PassPlan, starts: list[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
+            def run(plan: PassPlan, drawn: Callable[[], list[torch.Tensor]]) -> Iterator[list[torch.Tensor]]:
                 # 3. condition, 6. denoise, 7. decode
-                noise = self.plate_noise(padded, plan.number, seed)
-                condition = self.condition(padded, quadmask, plan.number, noise)
-                redone, start = [], starts[0]
-                for own, fresh in zip(window_seeds, starts[1:], strict=True):
-                    start = renewed(start, fresh, windows, own.window - 1)
-                    redone.append(Redone(own.window - 1, start[:, windows[own.window - 1].latents]))
-                latents = self.denoise(
-                    plan, starts[0], condition, text[plan.number], windows, on_step, redone
-                )
+                before = milestones.last(plan.number) if milestones else None
+                if before is None:
+                    starts = drawn()
+                    start = starts[0]
+                    redone = []
+                    for own, fresh in zip(window_seeds, starts[1:], strict=True):
+                        start = renewed(start, fresh, windows, own.window - 1)
+                        redone.append(Redone(own.window - 1, start[:, windows[own.window - 1].latents]))
+                    before = Milestone(0, starts[0], ())
+                else:
+                    redone = [
+                        Redone(own.window - 1, latents)
+                        for own, latents in zip(window_seeds, before.redone, strict=True)
+                    ]
+                latents = before.latents
+
+                def step_done(plan: PassPlan, step: int, timestep: int, latents: torch.Tensor) -> None:
+                    if milestones is not None:
+                        milestones.reached(
+                            plan.number, step, plan.steps, latents, [anew.latents for anew in redone]
+                        )
+                    if on_step is not None:
+                        on_step(plan, step, timestep, latents)
+
+                if before.step < plan.steps:
+                    noise = self.plate_noise(padded, plan.number, seed)
+                    condition = self.condition(padded, quadmask, plan.number, noise)
+                    latents = self.denoise(
+                        plan, latents, condition, text[plan.number], windows, step_done, redone, before.step
+                    )
                 yield from self.decode_stages(latents, redone, windows)
 
             # 5. from the seeds, Pass 1
             first, done = [in_a_file((length, *raster, 3)) for _ in seeds], 0
-            for stages in run(pass1, [self.initial_latents(length, raster, own) for own in seeds]):
+            for stages in run(pass1, lambda: [self.initial_latents(length, raster, own) for own in seeds]):
                 for kept, frames in zip(first, stages, strict=True):
                     kept[done : done + len(frames)] = frames.movedim(1, -1)
                 done += len(stages[-1])
@@ -371,8 +398,14 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
             if pass2 is None or warp is None:
                 return
             # 5. from the motion of what Pass 1 made, Pass 2
-            starts = [warp(made[:done].movedim(-1, 1), own) for made, own in zip(first, seeds, strict=True)]
-            for stages in run(pass2, starts):
+            follow = warp
+
+            def moved() -> list[torch.Tensor]:
+                return [
+                    follow(made[:done].movedim(-1, 1), own) for made, own in zip(first, seeds, strict=True)
+                ]
+
+            for stages in run(pass2, moved):
                 yield 2, stages[-1]
         finally:
             self.maybe_free_model_hooks()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,10 +15,12 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
+from void_server import __version__
 from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.conditioning import sub_seed
 from void_server.engine.flow import open_flow
 from void_server.engine.memory import choose_mode, out_of_memory, part_bytes, place
+from void_server.engine.milestones import Milestones, request_key
 from void_server.engine.pipeline import PassPlan, VoidPipeline
 from void_server.engine.warped_noise import warped_noise
 from void_server.engine.weights import quick_digest, void_file
@@ -120,6 +122,7 @@ class VoidEngine:
         prompt: str,
         settings: VoidSettings,
         progress: Progress = unwatched,
+        milestones: Path | None = None,
     ) -> Iterator[Decoded]:
         """Both passes over a clip (or Pass 1 alone), frames as they are decoded.
 
@@ -131,6 +134,7 @@ class VoidEngine:
             prompt: what the empty scene looks like.
             settings: everything else; the raster is the plate's own size.
             progress: told every step of Stage.PASS1, NOISE and PASS2.
+            milestones: a folder where the run leaves how far it has come; the same request takes up from there.
 
         Raises:
             SizeMismatch, SettingsError: plate, quadmask and settings do not fit each other.
@@ -160,6 +164,10 @@ class VoidEngine:
         def on_step(plan: PassPlan, step: int, _timestep: int, _latents: torch.Tensor) -> None:
             progress(self.STAGES[plan.number], step, plan.steps)
 
+        def key() -> str:
+            decides = replace(settings, show_pass1=False)
+            return request_key([__version__, str(self.record), prompt, str(decides)], [plate, quadmask])
+
         free = _free_bytes(self._device)
         progress(Stage.PASS1, 0, settings.pass1_steps)
         stream = self._pipe.stream(
@@ -174,6 +182,7 @@ class VoidEngine:
             pass2=plans[2] if settings.passes == 2 else None,
             warp=warp,
             on_step=on_step,
+            milestones=None if milestones is None else Milestones(milestones, key()),
         )
         done = {1: 0, 2: 0}
         try:

@@ -1,0 +1,138 @@
+"""A run that was cut short is taken up where it was, to the bits of one that was not."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_clips import MODEL, joined, settings, shot
+
+from void_server.engine import milestones
+from void_server.engine.milestones import Milestones
+from void_server.engine.void import Decoded, VoidEngine
+from void_wire.messages import Stage, VoidSettings, WindowSeed
+
+REQUESTS = {
+    "one window": (6, settings()),
+    "in the model's own type": (6, settings(latents="model")),
+    "two of three windows done anew": (
+        30,
+        settings(window_frames=21, window_seeds=(WindowSeed(1, 77), WindowSeed(3, 9))),
+    ),
+}
+CUTS = [
+    (Stage.PASS1, 1),
+    (Stage.PASS1, 2),
+    (Stage.NOISE, 1),
+    (Stage.PASS2, 1),
+    (Stage.PASS2, 2),
+    (Stage.PASS2, 3),
+]
+
+
+class Killed(BaseException):
+    """As a kill does: nothing is tidied up."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> VoidEngine:
+    return VoidEngine.load(MODEL, device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def every_step_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(milestones, "SHARE", math.inf)
+
+
+def run(
+    engine: VoidEngine,
+    request: tuple[int, VoidSettings],
+    folder: Path | None,
+    cut: tuple[Stage, int] | None = None,
+    prompt: str = "a table",
+) -> tuple[list[Decoded], list[tuple[Stage, int]]]:
+    frames, wanted = request
+    told = []
+
+    def progress(stage: Stage, step: int, steps: int) -> None:
+        told.append((stage, step))
+        if (stage, step) == cut:
+            raise Killed
+
+    made = []
+    try:
+        for one in engine.remove(*shot(frames, (32, 32)), prompt, wanted, progress, folder):
+            made.append(one)
+    except Killed:
+        assert cut is not None
+    return made, told
+
+
+def steps_of(told: list[tuple[Stage, int]], stage: Stage) -> list[int]:
+    return [step for one, step in told if one is stage and step]
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_run_goes_on_after_the_step_it_was_killed_in(engine: VoidEngine, tmp_path: Path, name: str) -> None:
+    whole, _ = run(engine, REQUESTS[name], None)
+    for cut in CUTS[:: 1 if len(whole) < 10 else 2]:
+        folder = tmp_path / f"{cut[0].name}-{cut[1]}"
+        run(engine, REQUESTS[name], folder, cut)
+        made, told = run(engine, REQUESTS[name], folder)
+        first = cut[1] if cut[0] is Stage.PASS1 else 2
+        assert steps_of(told, Stage.PASS1) == [step for step in (1, 2) if step > first]
+        begun = cut[1] if cut[0] is Stage.PASS2 else 0
+        assert steps_of(told, Stage.PASS2) == [step for step in (1, 2, 3) if step > begun]
+        assert bool(steps_of(told, Stage.NOISE)) == (begun == 0)
+        for number in (1, 2):
+            assert joined(made, number).tobytes() == joined(whole, number).tobytes()
+
+
+def test_another_request_begins_anew(engine: VoidEngine, tmp_path: Path) -> None:
+    request = REQUESTS["one window"]
+    run(engine, request, tmp_path)
+    for other, prompt in (
+        (request, "a chair"),
+        ((6, settings(seed=8)), "a table"),
+        ((5, settings()), "a table"),
+    ):
+        made, told = run(engine, other, tmp_path, prompt=prompt)
+        assert steps_of(told, Stage.PASS1) == [1, 2]
+        whole, _ = run(engine, other, None, prompt=prompt)
+        assert joined(made, 2).tobytes() == joined(whole, 2).tobytes()
+
+
+@pytest.mark.parametrize("damage", ["cut short", "no tensors", "another file"])
+def test_a_damaged_file_is_as_none(engine: VoidEngine, tmp_path: Path, damage: str) -> None:
+    request = REQUESTS["one window"]
+    run(engine, request, tmp_path, (Stage.PASS1, 1))
+    (path,) = tmp_path.iterdir()
+    data = path.read_bytes()
+    path.write_bytes(
+        {"cut short": data[: len(data) // 2], "no tensors": b"", "another file": b"\xff" * 99}[damage]
+    )
+    made, told = run(engine, request, tmp_path)
+    assert steps_of(told, Stage.PASS1) == [1, 2]
+    assert joined(made, 2).tobytes() == joined(run(engine, request, None)[0], 2).tobytes()
+
+
+def test_a_folder_that_takes_nothing_costs_the_milestone_alone(engine: VoidEngine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    made, _ = run(engine, REQUESTS["one window"], tmp_path / "file" / "below")
+    assert joined(made, 2).shape[0] == 6
+
+
+def test_saving_rests_so_that_it_takes_a_small_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(milestones, "SHARE", 0.25)
+    clock = iter(
+        np.cumsum([0, 1, 3.9, 0.1, 1, 100, 0, 100]).tolist()
+    )  # began, saved, soon, later, saved, ...
+    monkeypatch.setattr(milestones.time, "monotonic", lambda: next(clock))
+    kept = Milestones(tmp_path, "key")
+    reached = []
+    for step in range(1, 5):
+        kept.reached(1, step, 5, torch.full((1, 1, 16, 2, 2), float(step)), [])
+        before = Milestones(tmp_path, "key").last(1)
+        reached.append(before.step if before else 0)
+    assert reached == [1, 1, 3, 4]
