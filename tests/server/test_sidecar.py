@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from void_server import cli, options, sidecar
+from void_server import options, sidecar
+from void_server.cli import shots
 from void_wire.errors import SettingsError
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Signs, VoidSettings, WindowSeed
 
@@ -75,7 +76,7 @@ def test_what_the_record_gives_as_options_makes_the_same_settings() -> None:
         regrain=False,
     )
     void = VoidSettings(preview=True, window_seeds=(WindowSeed(2, 77), WindowSeed(1, 5)), pass2_guidance=3.5)
-    given = dict.fromkeys(inspect.signature(cli.submit).parameters)
+    given = dict.fromkeys(inspect.signature(shots.submit).parameters)
     given |= sidecar.options(dataclasses.replace(SPEC, picture=picture, void=void))
     assert options.settings_of(given) == (picture, void)
 

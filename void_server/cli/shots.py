@@ -1,83 +1,19 @@
-"""VOID for compositors: takes an object and what it did to the scene out of a shot."""
-
-# Each command imports what it needs when it runs: `void serve` never loads an image library or torch.
+"""``void submit`` and ``rerun``: shots that become jobs."""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from void_server.cli.arguments import ServerAddress, WeightsFolder
+from void_server.cli.endings import check_destination, tell_end, tell_left
 from void_wire import sockets
-from void_wire.errors import SettingsError, VoidError
-from void_wire.files import write_whole
-from void_wire.messages import JobSpec, JobStatus, Role, State, new_job_id
+from void_wire.errors import SettingsError
+from void_wire.messages import JobSpec, Role, State, new_job_id
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-weights_app = typer.Typer(no_args_is_help=True, help="The model's weights.")
-app.add_typer(weights_app, name="weights")
-
-Server = Annotated[str, typer.Option("--server", help="Address of the VOID server.", envvar="VOID_SERVER")]
-Weights = Annotated[Path | None, typer.Option(help="Folder of the model's weights.")]
-
-
-def main() -> None:
-    """The console command. What a user can fix is one sentence on stderr and exit code 1."""
-    # What a command started is stopped with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        app()
-    except VoidError as error:
-        print(f"void: {error}", file=sys.stderr)
-        sys.exit(1)
-
-
-@app.command()
-def serve(
-    config: Annotated[Path | None, typer.Option(help="TOML file with any of these settings.")] = None,
-    address: Annotated[str | None, typer.Option(help="tcp://127.0.0.1:7801, or ipc:///path.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Jobs, logs, weights.")] = None,
-    weights: Weights = None,
-    raft_weights: Annotated[Path | None, typer.Option(help="RAFT's weights file, for --flow raft.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1")] = None,
-    memory: Annotated[str | None, typer.Option(help="auto, resident, offload, group, low")] = None,
-    credit: Annotated[int | None, typer.Option(help="Frames a client may have on the way.")] = None,
-    max_frame_mb: Annotated[int | None, typer.Option(help="Largest file taken for a frame.")] = None,
-    queue_limit: Annotated[int | None, typer.Option(help="Unfinished jobs at once.")] = None,
-    idle_exit_s: Annotated[int | None, typer.Option(help="Leave after this long with nothing to do.")] = None,
-    ready: Annotated[
-        Path | None, typer.Option(help="Write the address to this file once it listens.")
-    ] = None,
-) -> None:
-    """Run the server: loopback or ipc only."""
-    from void_server.config import load
-    from void_server.server import serve as run_server
-
-    flags = {
-        "address": address,
-        "data_dir": data_dir,
-        "weights": weights,
-        "raft_weights": raft_weights,
-        "device": device,
-        "memory": memory,
-        "credit": credit,
-        "max_frame_mb": max_frame_mb,
-        "queue_limit": queue_limit,
-        "idle_exit_s": idle_exit_s,
-    }
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-
-    def listens(at: str) -> None:
-        print(f"VOID server listens at {at}", flush=True)
-        if ready is not None:
-            write_whole(ready, at.encode())
-
-    run_server(load(config, os.environ, flags), ready=listens)
+app = typer.Typer()
 
 
 def _take_options_of(context: typer.Context, like: Path | None) -> Path | None:
@@ -187,8 +123,8 @@ def submit(
     sheet: Annotated[
         Path | None, typer.Option(help="Also draw a contact sheet with each frame's signs: sheet.png")
     ] = None,
-    server: Server = sockets.DEFAULT_ADDRESS,
-    weights: Weights = None,
+    server: ServerAddress = sockets.DEFAULT_ADDRESS,
+    weights: WeightsFolder = None,
     job: Annotated[str | None, typer.Option(help="Take up this job again, or name a new one.")] = None,
     shot: Annotated[str | None, typer.Option(help="Name of the shot; default: the plate's.")] = None,
     detach: Annotated[
@@ -216,7 +152,7 @@ def submit(
         raise SettingsError(
             "--save-pass1 is for two passes of engine void; with --passes 1 or --preview the result is pass 1."
         )
-    _check_destination(out, detach)
+    check_destination(out, detach)
     if sheet and not out:
         raise SettingsError("--sheet is drawn from the result: give --out result.%04d.exr too.")
     outputs = outputs_of(out, save_pass1, save_quadmask)
@@ -273,7 +209,7 @@ def submit(
                 signs = client.signs(spec.job)
             except KeyboardInterrupt:
                 display.stop()
-                _tell_left(spec.job, out)
+                tell_left(spec.job, out)
     if status.state is State.DONE and out:
         console.print(f"What made it: {write_sidecar(out, spec, source, status.record, signs)}")
         if sheet:
@@ -283,7 +219,7 @@ def submit(
             result = {frame: output_path(out, frame) for frame in status.ready[Role.RESULT]}
             write_sheet(sheet, spec, {**submission.files, Role.RESULT: result}, signs)
             console.print(f"Contact sheet: {sheet}")
-    _tell_end(status, out)
+    tell_end(status, out)
 
 
 @app.command()
@@ -296,7 +232,7 @@ def rerun(
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="Another prompt.")] = None,
     out: Annotated[str | None, typer.Option(help="result.%04d.exr")] = None,
-    server: Server = sockets.DEFAULT_ADDRESS,
+    server: ServerAddress = sockets.DEFAULT_ADDRESS,
     detach: Annotated[bool, typer.Option(help="Leave at once; void fetch brings it.")] = False,
 ) -> None:
     """Do a job again with something changed, as a new job. The model's answers outside a --window stay."""
@@ -307,7 +243,7 @@ def rerun(
     from void_wire.client import Client
     from void_wire.rerun import changed
 
-    _check_destination(out, detach)
+    check_destination(out, detach)
     outputs = outputs_of(out, None, None)
     announce(server)
     with Client(server, patience_s=5.0) as client:
@@ -325,183 +261,7 @@ def rerun(
             status = follow(client, spec.job, outputs)
             signs = client.signs(spec.job)
         except KeyboardInterrupt:
-            _tell_left(spec.job, out)
+            tell_left(spec.job, out)
     if status.state is State.DONE and out:
         console.print(f"What made it: {write_sidecar(out, spec, {}, status.record, signs)}")
-    _tell_end(status, out)
-
-
-@app.command()
-def jobs(server: Server = sockets.DEFAULT_ADDRESS) -> None:
-    """List the server's jobs, newest first."""
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    from void_wire.client import Client
-
-    with Client(server, patience_s=5.0) as client:
-        client.connect()
-        statuses = client.jobs()
-    job = Column("job", no_wrap=True)  # whole: void fetch asks for it
-    table = Table(job, "shot", "range", "engine", "state", "progress", box=None)
-    for status in statuses:
-        table.add_row(
-            status.job,
-            status.shot,
-            str(status.frames),
-            status.engine,
-            status.state.value,
-            _progress_text(status),
-        )
-    Console().print(table)
-
-
-@app.command()
-def panel(server: Server = sockets.DEFAULT_ADDRESS) -> None:
-    """Open the hosts' panel by itself: every job of the server, watched and steered. Needs the extra panel."""
-    from void_server.panel import open_panel
-
-    raise typer.Exit(open_panel(server))
-
-
-@app.command()
-def fetch(
-    job: str,
-    out: Annotated[str | None, typer.Option(help="result.%04d.exr")] = None,
-    save_pass1: Annotated[str | None, typer.Option(help="pass1.%04d.exr")] = None,
-    save_quadmask: Annotated[str | None, typer.Option(help="quadmask.%04d.png")] = None,
-    sheet: Annotated[
-        Path | None, typer.Option(help="Also draw a contact sheet with each frame's signs: sheet.png")
-    ] = None,
-    now: Annotated[bool, typer.Option(help="Bring what is ready, do not wait for the end.")] = False,
-    server: Server = sockets.DEFAULT_ADDRESS,
-) -> None:
-    """Bring a job's frames home; waits for the end unless --now."""
-    from void_server.following import check_made, console, fetch_all, follow, outputs_of
-    from void_server.submission import check_output
-    from void_wire.client import Client
-
-    outputs = outputs_of(out, save_pass1, save_quadmask)
-    if not outputs:
-        raise SettingsError("Where to? Give --out result.%04d.exr.")
-    if sheet and not out:
-        raise SettingsError("--sheet is drawn from the result: give --out result.%04d.exr too.")
-    with Client(server, patience_s=5.0) as client:
-        client.connect()
-        status = client.watch(job)
-        check_made(client.spec(job), outputs)
-        for role, pattern in outputs.items():
-            check_output(role, pattern, status.frames, {})
-        if now or status.state is State.CANCELLED:
-            count = fetch_all(client, status, outputs)
-            console.print(f"{count} frames of {job} are home; the job is {status.state.value}.")
-            return
-        status = follow(client, job, outputs)
-        if sheet and out:
-            from void_server.contact_sheet import fetch_sheet
-
-            fetch_sheet(sheet, client, status, out)
-    _tell_end(status, out)
-
-
-@app.command()
-def cancel(job: str, server: Server = sockets.DEFAULT_ADDRESS) -> None:
-    """Stop a job at its next step; finished frames stay fetchable."""
-    from void_wire.client import Client
-
-    with Client(server, patience_s=5.0) as client:
-        client.connect()
-        status = client.cancel(job)
-    print(f"Job {job} is {status.state.value}.")
-
-
-@app.command()
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for frames, contact sheet and report.")] = Path(
-        "demo_out"
-    ),
-    camera: Annotated[str, typer.Option(help="static or pan.")] = "pan",
-    engine: Annotated[str, typer.Option(help="draft, or void with --weights.")] = "draft",
-    weights: Weights = None,
-    frames: Annotated[int, typer.Option(help="Length of the shot.")] = 24,
-    height: Annotated[int, typer.Option(help="Of the plate, in pixels; width is 16:9.")] = 540,
-    seed: Annotated[int, typer.Option(help="Of the scene.")] = 1,
-) -> None:
-    """Make a small shot with known truth, run it through a real server, show and measure the result."""
-    from void_server.demo import run_demo
-
-    run_demo(out, camera=camera, engine=engine, weights=weights, frames=frames, height_px=height, seed=seed)
-
-
-@app.command()
-def bench(
-    name: Annotated[
-        str, typer.Argument(help="transport, exr, warp, step, draft, delivery, falling, long or panel.")
-    ],
-    json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
-) -> None:
-    """Measure one thing beside what you would otherwise use."""
-    from void_server.bench.report import run_bench
-
-    run_bench(name, as_json=json_)
-
-
-@weights_app.command()
-def check(folder: Path) -> None:
-    """Check that the weights are there, whole, and of the right layout."""
-    from void_server.weights_report import print_check
-
-    print_check(folder)
-
-
-@weights_app.command()
-def pull(folder: Path) -> None:
-    """Download the weights (37 GB, resumable; says the sizes first)."""
-    from void_server.weights_report import pull_and_check
-
-    pull_and_check(folder)
-
-
-def _progress_text(status: JobStatus) -> str:
-    if status.state is State.RECEIVING:
-        return f"{status.received}/{status.expected} files"
-    if status.state is State.QUEUED:
-        return f"place {status.queue_place}"
-    if status.stage is not None:
-        return f"{status.stage.value} {status.step}/{status.steps}"
-    return status.error or f"{len(status.ready.get(Role.RESULT, []))} frames"
-
-
-def _check_destination(out: str | None, detach: bool) -> None:
-    if not out and not detach:
-        raise SettingsError("Where to? Give --out result.%04d.exr, or --detach and fetch later.")
-    if out and detach:
-        raise SettingsError("--detach leaves before there is a result: leave --out to void fetch.")
-
-
-def _tell_left(job: str, out: str | None) -> NoReturn:
-    from void_server.following import console
-
-    console.print(
-        f"\nLeft. The job stays on the server: void fetch {job} --out {out or 'result.%04d.exr'} "
-        f"brings it, void cancel {job} ends it."
-    )
-    raise typer.Exit(130)
-
-
-def _tell_end(status: JobStatus, out: str | None) -> None:
-    from void_server.following import console
-
-    count = len(status.ready.get(Role.RESULT, []))
-    if status.state is State.CANCELLED:
-        console.print(f"Job {status.job} was cancelled; {count} frames were done.")
-        raise typer.Exit(1)
-    record = dict(status.record)
-    if "worth a look" in record:
-        console.print(f"Worth a look: {record.pop('worth a look')}")
-    made = ", ".join(f"{name} {value}" for name, value in sorted(record.items()))
-    console.print(f"{count} frame{'s' * (count != 1)}{f' at {out}' if out else ''} ({made})")
-
-
-if __name__ == "__main__":
-    main()
+    tell_end(status, out)

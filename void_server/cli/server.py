@@ -1,0 +1,58 @@
+"""``void serve``."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from void_server.cli.arguments import WeightsFolder
+from void_wire.files import write_whole
+
+app = typer.Typer()
+
+
+@app.command()
+def serve(
+    config: Annotated[Path | None, typer.Option(help="TOML file with any of these settings.")] = None,
+    address: Annotated[str | None, typer.Option(help="tcp://127.0.0.1:7801, or ipc:///path.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Jobs, logs, weights.")] = None,
+    weights: WeightsFolder = None,
+    raft_weights: Annotated[Path | None, typer.Option(help="RAFT's weights file, for --flow raft.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1")] = None,
+    memory: Annotated[str | None, typer.Option(help="auto, resident, offload, group, low")] = None,
+    credit: Annotated[int | None, typer.Option(help="Frames a client may have on the way.")] = None,
+    max_frame_mb: Annotated[int | None, typer.Option(help="Largest file taken for a frame.")] = None,
+    queue_limit: Annotated[int | None, typer.Option(help="Unfinished jobs at once.")] = None,
+    idle_exit_s: Annotated[int | None, typer.Option(help="Leave after this long with nothing to do.")] = None,
+    ready: Annotated[
+        Path | None, typer.Option(help="Write the address to this file once it listens.")
+    ] = None,
+) -> None:
+    """Run the server: loopback or ipc only."""
+    from void_server.config import load
+    from void_server.server import serve as run_server
+
+    flags = {
+        "address": address,
+        "data_dir": data_dir,
+        "weights": weights,
+        "raft_weights": raft_weights,
+        "device": device,
+        "memory": memory,
+        "credit": credit,
+        "max_frame_mb": max_frame_mb,
+        "queue_limit": queue_limit,
+        "idle_exit_s": idle_exit_s,
+    }
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def listens(at: str) -> None:
+        print(f"VOID server listens at {at}", flush=True)
+        if ready is not None:
+            write_whole(ready, at.encode())
+
+    run_server(load(config, os.environ, flags), ready=listens)

@@ -1,0 +1,43 @@
+"""``void demo`` and ``bench``: VOID shown and measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from void_server.cli.arguments import WeightsFolder
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for frames, contact sheet and report.")] = Path(
+        "demo_out"
+    ),
+    camera: Annotated[str, typer.Option(help="static or pan.")] = "pan",
+    engine: Annotated[str, typer.Option(help="draft, or void with --weights.")] = "draft",
+    weights: WeightsFolder = None,
+    frames: Annotated[int, typer.Option(help="Length of the shot.")] = 24,
+    height: Annotated[int, typer.Option(help="Of the plate, in pixels; width is 16:9.")] = 540,
+    seed: Annotated[int, typer.Option(help="Of the scene.")] = 1,
+) -> None:
+    """Make a small shot with known truth, run it through a real server, show and measure the result."""
+    from void_server.demo import run_demo
+
+    run_demo(out, camera=camera, engine=engine, weights=weights, frames=frames, height_px=height, seed=seed)
+
+
+@app.command()
+def bench(
+    name: Annotated[
+        str, typer.Argument(help="transport, exr, warp, step, draft, delivery, falling, long or panel.")
+    ],
+    json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Measure one thing beside what you would otherwise use."""
+    from void_server.bench.report import run_bench
+
+    run_bench(name, as_json=json_)
