@@ -22,6 +22,7 @@ else:
     import tomli as tomllib
 
 ENVIRONMENT_PREFIX = "VOID_"
+_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 MEMORY_MODES = ("auto", "resident", "offload", "group", "low")
 
 
@@ -34,7 +35,10 @@ def default_data_dir() -> Path:
 class Config:
     """What ``void serve`` runs with. Every field can stand in the TOML file, as VOID_<NAME>, or as a flag."""
 
-    address: str = sockets.DEFAULT_ADDRESS  # loopback or ipc
+    address: str = sockets.DEFAULT_ADDRESS  # beyond loopback and ipc only with keys
+    keys: str = ""  # folder of the keys that are let in; default: data_dir/keys
+    require_keys: bool = False  # on loopback and ipc too
+    list_others: bool = False  # a key's list of jobs names those of other keys
     data_dir: str = ""  # jobs and logs; default: the user's data folder
     weights: str = ""  # folder of the model; default: data_dir/weights
     raft_weights: str = ""  # RAFT's weights file, for flow = "raft"
@@ -52,11 +56,8 @@ class Config:
         )
         weights = Path(self.weights).expanduser() if self.weights else Path(self.data_dir) / "weights"
         object.__setattr__(self, "weights", str(weights.absolute()))
-        if not sockets.is_loopback(self.address):
-            raise SettingsError(
-                f"Address {self.address} can be reached from other machines, and this server does not check who is "
-                "there yet: use 127.0.0.1 or ipc://, and an ssh tunnel to reach it from elsewhere."
-            )
+        keys = Path(self.keys).expanduser() if self.keys else Path(self.data_dir) / "keys"
+        object.__setattr__(self, "keys", str(keys.absolute()))
         if self.memory not in MEMORY_MODES:
             raise SettingsError(f"memory is {self.memory!r}; choose one of {', '.join(MEMORY_MODES)}.")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
@@ -71,6 +72,11 @@ class Config:
         ):
             if not low <= getattr(self, name) <= high:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it goes from {low} to {high}.")
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether a client needs a key."""
+        return self.require_keys or not sockets.is_loopback(self.address)
 
     @property
     def max_frame_bytes(self) -> int:
@@ -104,6 +110,11 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
 
 
 def _typed(name: str, value: Any, default: Any) -> Any:
+    if isinstance(default, bool):
+        said = str(value).lower()
+        if said not in _YES + _NO:
+            raise SettingsError(f"{name} is {value!r}; it must be true or false.")
+        return said in _YES
     if isinstance(default, int):
         try:
             return int(value)

@@ -7,10 +7,12 @@ import threading
 
 import zmq
 
+from void_server.gate import Gate
 from void_server.jobs import JobStore
+from void_server.own_jobs import OwnJobs
 from void_server.uploads import Uploads
 from void_wire import codec, sockets
-from void_wire.errors import MissingFrames, SettingsError, TransportError, VoidError
+from void_wire.errors import MissingFrames, NotAuthorised, SettingsError, TransportError, VoidError
 from void_wire.messages import FetchFrame, FrameHeader, FrameRefused
 
 log = logging.getLogger(__name__)
@@ -22,20 +24,27 @@ class FrameChannel:
     Args:
         context: the server's ZeroMQ context.
         address: full address to bind; zmq.ZMQError when it cannot be.
+        gate: who may send, and whose jobs those are.
         store: the jobs.
         max_frame_bytes: larger frames are refused, larger messages drop their sender.
     """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], address: str, store: JobStore, max_frame_bytes: int
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        address: str,
+        gate: Gate,
+        store: JobStore,
+        max_frame_bytes: int,
     ) -> None:
+        self._gate = gate
         self._store = store
-        self._uploads = Uploads(store, max_frame_bytes)
+        self._max_frame_bytes = max_frame_bytes
         self._socket = context.socket(zmq.ROUTER)
         sockets.prepare_for_frames(self._socket, address, max_frame_bytes + codec.MAX_REQUEST_BYTES)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         try:
-            self._socket.bind(address)
+            gate.bind(self._socket, address)
         except zmq.ZMQError:
             self._socket.close()
             raise
@@ -68,32 +77,33 @@ class FrameChannel:
         except (TransportError, SettingsError, IndexError) as error:
             log.warning("data message dropped: %s", error)
             return peer, []
-        if isinstance(message, FrameHeader):
-            payload = parts[2].buffer if len(parts) > 2 else memoryview(b"")
-            return peer, [codec.encode(self._uploads.take(message, payload))]
-        if isinstance(message, FetchFrame):
-            return peer, self._give(message)
-        return peer, []
-
-    def _give(self, asked: FetchFrame) -> list[bytes]:
+        if not isinstance(message, (FrameHeader, FetchFrame)):
+            return peer, []
         try:
-            digest = self._store.digest(asked.job, asked.role, asked.frame)
-            path = self._store.folder(asked.job).frame(asked.role, asked.frame)
+            jobs = OwnJobs(self._store, self._gate.owner(parts[1]))
+        except NotAuthorised as error:
+            return peer, [_refusal(message, error)]
+        if isinstance(message, FetchFrame):
+            return peer, self._give(jobs, message)
+        payload = parts[2].buffer if len(parts) > 2 else memoryview(b"")
+        return peer, [codec.encode(Uploads(jobs, self._max_frame_bytes).take(message, payload))]
+
+    def _give(self, jobs: OwnJobs, asked: FetchFrame) -> list[bytes]:
+        try:
+            digest = jobs.digest(asked.job, asked.role, asked.frame)
+            path = jobs.folder(asked.job).frame(asked.role, asked.frame)
             if digest is None:
-                self._store.spec(asked.job)
                 raise MissingFrames(
                     f"Job {asked.job} has no frame {asked.frame} of the {asked.role.label} (yet)."
                 )
             payload = path.read_bytes()
         except VoidError as error:
-            return [codec.encode(FrameRefused(asked.job, asked.role, asked.frame, error.code, str(error)))]
+            return [_refusal(asked, error)]
         except OSError as error:
             sentence = (
                 f"Frame {asked.frame} of the {asked.role.label} is gone from the server ({error.strerror})."
             )
-            return [
-                codec.encode(FrameRefused(asked.job, asked.role, asked.frame, MissingFrames.code, sentence))
-            ]
+            return [_refusal(asked, MissingFrames(sentence))]
         header = FrameHeader(asked.job, asked.role, asked.frame, len(payload), digest)
         return [codec.encode(header), payload]
 
@@ -108,3 +118,7 @@ class FrameChannel:
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
+
+
+def _refusal(message: FrameHeader | FetchFrame, error: VoidError) -> bytes:
+    return codec.encode(FrameRefused(message.job, message.role, message.frame, error.code, str(error)))

@@ -28,6 +28,9 @@ from void_wire.errors import (
 from void_wire.files import PART_SUFFIX
 from void_wire.messages import JobSpec, JobStatus, Role, Signs, Stage, State, check_job_id
 
+NOBODY = ""
+"""The owner of what came without a key: this machine's own user."""
+
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.RECEIVING: frozenset({State.QUEUED, State.CANCELLED}),
     State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
@@ -43,7 +46,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     job TEXT PRIMARY KEY, spec TEXT NOT NULL, state TEXT NOT NULL, created_s REAL NOT NULL,
-    error_code TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '', record TEXT NOT NULL DEFAULT '{}'
+    error_code TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '', record TEXT NOT NULL DEFAULT '{}',
+    owner TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS files (
     job TEXT NOT NULL, role TEXT NOT NULL, frame INTEGER NOT NULL, digest TEXT NOT NULL,
@@ -94,6 +98,9 @@ class JobStore:
                 + _SCHEMA
                 + "COMMIT;"
             )
+            if "owner" not in {row[1] for row in self._db.execute("PRAGMA table_info(jobs)")}:
+                # of a release without keys: its jobs are this machine's own
+                self._db.execute("ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
         except sqlite3.OperationalError as error:
             self._db.close()
             raise SettingsError(
@@ -119,15 +126,15 @@ class JobStore:
         for part in self._folder.glob(f"*/*/*{PART_SUFFIX}"):
             part.unlink()
 
-    def submit(self, spec: JobSpec) -> JobStatus:
+    def submit(self, spec: JobSpec, owner: str) -> JobStatus:
         """Make the job, or find it; one that failed for a reason that may have passed is queued again.
 
-        Raises IllegalTransition for an id in use by another spec, ServerBusy.
+        Raises IllegalTransition for an id in use by another spec or owner, ServerBusy.
         """
         text = json.dumps(codec.to_map(spec))
         with self._lock:
-            row = self._sql("SELECT spec, error_code FROM jobs WHERE job=?", (spec.job,)).fetchone()
-            if row is not None and row[0] != text:
+            row = self._sql("SELECT spec, error_code, owner FROM jobs WHERE job=?", (spec.job,)).fetchone()
+            if row is not None and (row[0], row[2]) != (text, owner):
                 raise IllegalTransition(
                     f"Job {spec.job} exists with other settings: leave --job out to make a new one."
                 )
@@ -143,8 +150,8 @@ class JobStore:
                 except OSError as error:
                     raise _no_room(error.strerror) from None
                 self._sql(
-                    "INSERT INTO jobs (job, spec, state, created_s) VALUES (?,?,?,?)",
-                    (spec.job, text, State.RECEIVING.value, time.time()),
+                    "INSERT INTO jobs (job, spec, state, created_s, owner) VALUES (?,?,?,?,?)",
+                    (spec.job, text, State.RECEIVING.value, time.time(), owner),
                 )
             elif self.state(spec.job) is State.FAILED and from_code(row[1], "").retryable:
                 self._set_state(spec.job, State.QUEUED)
@@ -152,7 +159,7 @@ class JobStore:
         self._touch(spec.job)
         return self.status(spec.job)
 
-    def rerun(self, source: str, spec: JobSpec) -> JobStatus:
+    def rerun(self, source: str, spec: JobSpec, owner: str) -> JobStatus:
         """Make the job of the frames that ``source`` holds, or find it; nothing is uploaded.
 
         Where the disk knows no second names of a file the frames are copied, and the call takes as long.
@@ -162,10 +169,10 @@ class JobStore:
         with self._lock:
             row = self._sql("SELECT state FROM jobs WHERE job=?", (spec.job,)).fetchone()
             if row is not None and row[0] != State.RECEIVING.value:
-                return self.submit(spec)
+                return self.submit(spec, owner)
             wanted = [(role, frame) for role in spec.roles for frame in spec.frames.numbers()]
             held = self._held(source, wanted)
-            self.submit(spec)
+            self.submit(spec, owner)
             for role, frame in wanted:
                 try:
                     self.folder(spec.job).take_over(self.folder(source), role, frame)
@@ -193,9 +200,15 @@ class JobStore:
             if job not in self._specs:
                 row = self._sql("SELECT spec FROM jobs WHERE job=?", (job,)).fetchone()
                 if row is None:
-                    raise UnknownJob(f"The server has no job {job}: see its jobs with: void jobs")
+                    raise unknown(job)
                 self._specs[job] = codec.from_map(json.loads(row[0]), JobSpec)
             return self._specs[job]
+
+    def owner(self, job: str) -> str:
+        """Whose job it is. Raises UnknownJob."""
+        self.spec(job)
+        with self._lock:
+            return str(self._sql("SELECT owner FROM jobs WHERE job=?", (job,)).fetchone()[0])
 
     def state(self, job: str) -> State:
         """The job's state. Raises UnknownJob."""
@@ -308,10 +321,18 @@ class JobStore:
                 created_s=created_s,
             )
 
-    def statuses(self) -> list[JobStatus]:
-        """Every job, newest first."""
+    def statuses(self, owner: str) -> list[JobStatus]:
+        """Every job of ``owner``, newest first."""
+        query = "SELECT job FROM jobs WHERE owner=? ORDER BY created_s DESC LIMIT 1000"
         with self._lock:
-            rows = self._sql("SELECT job FROM jobs ORDER BY created_s DESC LIMIT 1000").fetchall()
+            rows = self._sql(query, (owner,)).fetchall()
+        return [self.status(job) for (job,) in rows]
+
+    def statuses_but(self, owner: str) -> list[JobStatus]:
+        """Every job of anybody else, newest first."""
+        query = "SELECT job FROM jobs WHERE owner!=? ORDER BY created_s DESC LIMIT 1000"
+        with self._lock:
+            rows = self._sql(query, (owner,)).fetchall()
         return [self.status(job) for (job,) in rows]
 
     # --- inside, called with the lock held -------------------------------------------------------------
@@ -379,6 +400,11 @@ class JobStore:
         with self._lock:
             self._live_of(job).revision += 1
         self._changed(job)
+
+
+def unknown(job: str) -> UnknownJob:
+    """What is said of a job that is not there, and of one that is somebody else's."""
+    return UnknownJob(f"The server has no job {job}: see its jobs with: void jobs")
 
 
 def _gone(job: str, role: Role, frame: int) -> MissingFrames:

@@ -14,15 +14,19 @@ from void_server.following import console
 from void_server.frames.color import ColorTransform
 from void_wire import sockets
 from void_wire.client import Client
+from void_wire.connection import Connection
 from void_wire.errors import EngineError, SettingsError, TransportError, Unreachable
 from void_wire.messages import JobSpec
 
 START_PATIENCE_S = 20.0
 
 
-def answers(address: str, patience_s: float = 0.7) -> bool:
-    """Whether a VOID server is there now. Raises ProtocolError when it is one of another version."""
-    with Client(address, patience_s=patience_s) as client:
+def answers(server: str | Connection, patience_s: float = 0.7) -> bool:
+    """Whether a VOID server is there now.
+
+    Raises ProtocolError when it is one of another version, NotAuthorised when it does not let us in.
+    """
+    with Client(server, patience_s=patience_s) as client:
         try:
             client.connect()
         except Unreachable:
@@ -72,13 +76,13 @@ def start(address: str, *, data_dir: Path, weights: Path | None, idle_exit_s: in
     )
 
 
-def ensure(address: str, *, data_dir: Path, weights: Path | None) -> LocalServer | None:
+def ensure(server: Connection, *, data_dir: Path, weights: Path | None) -> LocalServer | None:
     """Start a local server unless one answers; returns the one it started.
 
-    Raises TransportError when ``address`` is on another machine and nobody answers there.
+    Raises TransportError when ``server`` is on another machine and nobody answers there, or it does not let us in.
     """
-    address = sockets.full_address(address)
-    if answers(address):
+    address = server.address
+    if answers(server):
         return None
     if not sockets.is_loopback(address):
         raise TransportError(
@@ -87,17 +91,15 @@ def ensure(address: str, *, data_dir: Path, weights: Path | None) -> LocalServer
     return start(address, data_dir=data_dir, weights=weights, idle_exit_s=900)
 
 
-def announce(server: str, weights: Path | None = None) -> LocalServer | None:
+def announce(server: Connection, weights: Path | None = None) -> LocalServer | None:
     """What `ensure` does with this user's own jobs, and a line that tells of it."""
     started = ensure(server, data_dir=default_data_dir(), weights=weights)
     if started is not None:
-        console.print(
-            f"No server was running: started one at {sockets.full_address(server)}; it leaves when idle."
-        )
+        console.print(f"No server was running: started one at {server}; it leaves when idle.")
     return started
 
 
-def prepare_server(server: str, weights: Path | None, spec: JobSpec) -> None:
+def prepare_server(server: Connection, weights: Path | None, spec: JobSpec) -> None:
     """A server that can do this job, started here when none runs. Raises what is known before a frame is read."""
     started = announce(server, weights)
     if started is None and weights is not None:
@@ -108,5 +110,5 @@ def prepare_server(server: str, weights: Path | None, spec: JobSpec) -> None:
     with Client(server) as client:
         if missing := client.connect().engines.get(spec.engine):
             raise EngineError(missing)
-    if sockets.is_loopback(sockets.full_address(server)):  # the same $OCIO; another machine's is its own
+    if sockets.is_loopback(server.address):  # the same $OCIO; another machine's is its own
         ColorTransform(spec.picture.colorspace).exposed(spec.picture.exposure_stops() or 0.0)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
+from void_wire.connection import ENVIRONMENT_KEY, Connection
 from void_wire.errors import SettingsError
 
 SIZE_PX = (900, 760)
 
 
-def open_panel(address: str) -> int:
-    """Show the panel until it is closed; returns the exit code. Raises SettingsError where Qt cannot be loaded."""
+def open_panel(server: Connection) -> int:
+    """Show the panel until it is closed; returns the exit code.
+
+    Raises SettingsError where Qt cannot be loaded.
+    """
     try:
         from PySide6 import QtCore, QtWidgets
 
@@ -22,10 +27,12 @@ def open_panel(address: str) -> int:
             "install 'PySide6-Essentials<6.12'; a bare Linux also lacks libegl1, libgl1, libxkbcommon0, "
             "libfontconfig1 and libdbus-1-3."
         ) from None
+    if server.key is not None:  # the panel's threads look their key up, and its address is shown
+        os.environ[ENVIRONMENT_KEY] = server.secret_text()
     app = QtWidgets.QApplication(["void panel"])
     app.setStyle("Fusion")
     app.setPalette(dark_palette())
-    panel = VoidPanel(address)
+    panel = VoidPanel(server.address)
     panel.resize(*SIZE_PX)
     for number in (
         signal.SIGINT,

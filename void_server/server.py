@@ -26,7 +26,10 @@ from void_server import __version__
 from void_server.config import Config
 from void_server.engines import missing_engine_parts, refuse_unready
 from void_server.frame_channel import FrameChannel
+from void_server.gate import Gate, ready_for
 from void_server.jobs import JobStore
+from void_server.key_folder import KeyFolder
+from void_server.own_jobs import OwnJobs
 from void_server.worker import Worker
 from void_server.worker_events import Configure, Failed, Finished, FrameJudged, FrameMade, Progressed, Stopped
 from void_wire import codec, messages, sockets
@@ -42,6 +45,7 @@ from void_wire.messages import (
     JobSpec,
     JobStatus,
     ListJobs,
+    OthersJob,
     Refused,
     Rerun,
     SignTable,
@@ -57,6 +61,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Watcher:
+    owner: str
     number: int
     watch: Watch
     until: float  # monotonic seconds
@@ -78,6 +83,7 @@ class Server:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._store = JobStore(data_dir, queue_limit=config.queue_limit, changed=self._post)
         self._store.recover()
+        self._gate = Gate(self._context, KeyFolder(Path(config.keys)) if config.asks_for_keys else None)
         self._control, self._frames = self._bind(config.address)
         self.address = self._control.getsockopt_string(zmq.LAST_ENDPOINT)
         self._worker = Worker(
@@ -124,6 +130,8 @@ class Server:
         """Let go of sockets, worker and store. A running job is taken up at the next start."""
         self._frames.close()
         self._worker.close()
+        self._control.close(linger=200)
+        self._gate.close()
         self._context.destroy(linger=200)
         self._store.close()
         self._bell.close()
@@ -148,9 +156,12 @@ class Server:
             sockets.prepare(control, address, codec.MAX_REQUEST_BYTES)
             control.setsockopt(zmq.ROUTER_MANDATORY, 1)
             try:
-                control.bind(address)
+                self._gate.bind(control, address)
                 beside = sockets.data_address(control.getsockopt_string(zmq.LAST_ENDPOINT))
-                return control, FrameChannel(self._context, beside, self._store, self._config.max_frame_bytes)
+                frames = FrameChannel(
+                    self._context, beside, self._gate, self._store, self._config.max_frame_bytes
+                )
+                return control, frames
             except zmq.ZMQError as error:
                 control.close()
                 if not attempts:
@@ -162,16 +173,17 @@ class Server:
     def _serve_control(self) -> None:
         for _ in range(64):  # then look at the workers again
             try:
-                parts = self._control.recv_multipart(zmq.NOBLOCK)
+                parts = self._control.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
             self._active_at = time.monotonic()
             if len(parts) != 2:
                 continue
-            peer, data = parts
+            peer, data = parts[0].bytes, parts[1].buffer
             try:
+                owner = self._gate.owner(parts[1])
                 request, number = codec.decode(data, codec.REQUESTS)
-                answer = self._answer(peer, request, number)
+                answer = self._answer(peer, owner, request, number)
             except VoidError as error:
                 number = codec.number_of(data)
                 answer = Refused(error.code, str(error))
@@ -182,30 +194,31 @@ class Server:
             if answer is not None:
                 self._send(peer, answer, number)
 
-    def _answer(self, peer: bytes, request: Any, number: int) -> Any | None:
+    def _answer(self, peer: bytes, owner: str, request: Any, number: int) -> Any | None:
+        jobs = OwnJobs(self._store, owner)
         if isinstance(request, Hello):
             return self._welcome(request)
         if isinstance(request, Submit):
             self._refuse_unready(request.spec)
-            return self._store.submit(request.spec)
+            return jobs.submit(request.spec)
         if isinstance(request, Rerun):
             self._refuse_unready(request.spec)
-            return self._store.rerun(request.job, request.spec)
+            return jobs.rerun(request.job, request.spec)
         if isinstance(request, AskSpec):
-            return Spec(self._store.spec(request.job))
+            return Spec(jobs.spec(request.job))
         if isinstance(request, AskInventory):
-            return Inventory(request.job, self._store.digests(request.job))
+            return Inventory(request.job, jobs.digests(request.job))
         if isinstance(request, AskSigns):
-            return SignTable(request.job, self._store.signs(request.job))
+            return SignTable(request.job, jobs.signs(request.job))
         if isinstance(request, Watch):
-            self._store.spec(request.job)
-            self._watchers[peer] = _Watcher(number, request, time.monotonic() + request.within_s)
+            jobs.spec(request.job)
+            self._watchers[peer] = _Watcher(owner, number, request, time.monotonic() + request.within_s)
             self._post(request.job)
             return None
         if isinstance(request, Cancel):
-            return self._cancel(request.job)
+            return self._cancel(jobs, request.job)
         if isinstance(request, ListJobs):
-            return JobList(self._store.statuses())
+            return JobList(jobs.statuses(), self._of_others(owner))
         raise ProtocolError(f"{type(request).__name__} is no request.")
 
     def _welcome(self, hello: Hello) -> Welcome:
@@ -225,14 +238,31 @@ class Server:
     def _refuse_unready(self, spec: JobSpec) -> None:
         refuse_unready(spec, Path(self._config.weights), self._config.raft_weights)
 
-    def _cancel(self, job: str) -> JobStatus:
-        state = self._store.state(job)
+    def _cancel(self, jobs: OwnJobs, job: str) -> JobStatus:
+        state = jobs.state(job)
         if state in (State.RECEIVING, State.QUEUED):
-            self._store.move(job, State.CANCELLED)
+            jobs.move(job, State.CANCELLED)
         elif state is State.RUNNING:
-            self._store.move(job, State.CANCELLING)
+            jobs.move(job, State.CANCELLING)
             self._worker.cancel()
-        return self._store.status(job)
+        return jobs.status(job)
+
+    def _of_others(self, owner: str) -> list[OthersJob]:
+        if not self._config.list_others:
+            return []
+        return [
+            OthersJob(
+                owner=self._gate.name(self._store.owner(status.job)),
+                job=status.job,
+                shot=status.shot,
+                engine=status.engine,
+                state=status.state,
+                frames=status.frames,
+                queue_place=status.queue_place,
+                created_s=status.created_s,
+            )
+            for status in self._store.statuses_but(owner)
+        ]
 
     def _send(self, peer: bytes, answer: Any, number: int) -> None:
         """Answer without ever waiting: a client that is gone or full asks again."""
@@ -247,7 +277,8 @@ class Server:
             if job in changed or now >= watcher.until:
                 status = self._store.status(job)
                 if status.revision > watcher.watch.after or now >= watcher.until:
-                    self._send(peer, status, watcher.number)
+                    if self._gate.admits(watcher.owner):
+                        self._send(peer, status, watcher.number)
                     del self._watchers[peer]
 
     # --- jobs and the worker -------------------------------------------------------------------------------
@@ -324,6 +355,7 @@ class Server:
 def serve(config: Config, *, ready: Callable[[str], None]) -> None:
     """Run a server in this process until a signal; ``ready`` is called with its address once it listens."""
     os.umask(0o077)  # jobs, logs and an ipc socket are this user's alone
+    ready_for(config.address, KeyFolder(Path(config.keys)))
     with Server(config) as server:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: server.stop())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from void_server.jobs import JobStore
+from void_server.own_jobs import OwnJobs
 from void_wire import codec
 from void_wire.errors import IllegalTransition, ProtocolError, ServerBusy, VoidError
 from void_wire.files import write_whole
@@ -15,12 +15,12 @@ class Uploads:
     """Takes frames into the store.
 
     Args:
-        store: the jobs.
+        jobs: those that the sender may send frames of.
         max_frame_bytes: larger frames are refused.
     """
 
-    def __init__(self, store: JobStore, max_frame_bytes: int) -> None:
-        self._store = store
+    def __init__(self, jobs: OwnJobs, max_frame_bytes: int) -> None:
+        self._jobs = jobs
         self._max_frame_bytes = max_frame_bytes
 
     def take(self, header: FrameHeader, payload: memoryview) -> FrameAck | FrameRefused:
@@ -32,7 +32,7 @@ class Uploads:
         return FrameAck(header.job, header.role, header.frame)
 
     def _take(self, header: FrameHeader, payload: memoryview) -> None:
-        spec = self._store.spec(header.job)
+        spec = self._jobs.spec(header.job)
         name = f"Frame {header.frame} of the {header.role.label}"
         if header.role not in spec.roles or not _asked_for(spec.frames, header.frame):
             raise ProtocolError(f"{name} is no part of job {header.job} ({spec.frames}).")
@@ -43,13 +43,13 @@ class Uploads:
             )
         if codec.digest(payload) != header.digest:
             raise ProtocolError(f"{name} was damaged on the way: send it again.")
-        if self._store.digest(header.job, header.role, header.frame) == header.digest:
+        if self._jobs.digest(header.job, header.role, header.frame) == header.digest:
             return
-        state = self._store.state(header.job)
+        state = self._jobs.state(header.job)
         if state is not State.RECEIVING:
             raise IllegalTransition(f"Job {header.job} is {state.value}: it takes no more frames.")
         try:
-            write_whole(self._store.folder(header.job).frame(header.role, header.frame), payload)
+            write_whole(self._jobs.folder(header.job).frame(header.role, header.frame), payload)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise ServerBusy(
@@ -60,7 +60,7 @@ class Uploads:
                 f"The server cannot write to its data folder ({error.strerror}): tell whoever runs it, then submit job "
                 f"{header.job} again; what was received is kept."
             ) from None
-        self._store.add_frame(header.job, header.role, header.frame, header.digest)
+        self._jobs.add_frame(header.job, header.role, header.frame, header.digest)
 
 
 def _asked_for(frames: FrameRange, frame: int) -> bool:

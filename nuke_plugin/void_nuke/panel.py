@@ -21,7 +21,7 @@ class NukePanel(VoidPanel):
     def __init__(self) -> None:
         wrong = ""
         try:
-            address = server_address(os.environ.get("VOID_SERVER", "") or _newest_server(), {})
+            address = server_address(os.environ.get("VOID_SERVER", "") or _newest_server(), os.environ)
         except SettingsError as error:
             address, wrong = sockets.full_address(sockets.DEFAULT_ADDRESS), str(error)
         super().__init__(address, host=Host(reveal=reveal, target=target))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Optional
 
 from void_panel import tints
 from void_panel.line import Line
 from void_panel.qt import Qt, QtWidgets, Signal
 from void_panel.state import Link, PanelState
+from void_wire.connection import remember
+from void_wire.errors import SettingsError
 
 _ACCENTS = {Link.LOOKING: tints.WARN, Link.THERE: tints.GOOD, Link.LOST: tints.BAD}
 
@@ -22,7 +25,10 @@ class ServerBar(QtWidgets.QWidget):
         self._reporting = False
         self.address = QtWidgets.QLineEdit(address, self)
         self.address.setPlaceholderText("tcp://host:7801")
-        self.address.setToolTip("Address of the VOID server. Enter tests the connection and uses it.")
+        self.address.setToolTip(
+            "Address of the VOID server, or the connection string you were given, which is kept for you. "
+            "Enter tests the connection and uses it."
+        )
         self.address.returnPressed.connect(self._ask)
         self.test = QtWidgets.QPushButton("Test connection", self)
         self.test.setAutoDefault(False)
@@ -58,5 +64,11 @@ class ServerBar(QtWidgets.QWidget):
         self._reporting = False
 
     def _ask(self) -> None:
+        """A connection string is kept, and its secret leaves the line."""
         self._reporting = True
-        self.asked.emit(self.address.text().strip())
+        text = self.address.text().strip()
+        if "#" in text:
+            with contextlib.suppress(SettingsError):  # whoever uses the address says what is wrong with it
+                text = remember(text).address
+                self.address.setText(text)
+        self.asked.emit(text)

@@ -9,11 +9,26 @@ from __future__ import annotations
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any, Callable, Deque, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Type, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Set,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 import zmq
 
-from void_wire import codec, messages, sockets
+from void_wire import codec, connection, messages, sockets
+from void_wire.connection import Connection
 from void_wire.errors import (
     MissingFrames,
     ProtocolError,
@@ -25,6 +40,7 @@ from void_wire.errors import (
 )
 from void_wire.files import write_whole
 from void_wire.frame_link import FrameLink
+from void_wire.handshake import Handshake
 from void_wire.messages import (
     AskInventory,
     AskSigns,
@@ -40,6 +56,7 @@ from void_wire.messages import (
     JobSpec,
     JobStatus,
     ListJobs,
+    OthersJob,
     Refused,
     Rerun,
     Role,
@@ -85,17 +102,22 @@ class Client:
     """A connection to one server.
 
     Args:
-        address: tcp://host:port, host:port or ipc:///path.
+        address: tcp://host:port, host:port or ipc:///path, whose key is looked up; or a connection string.
         patience_s: how long a silent server is waited for before Unreachable or TimedOut.
         name: what the server's log calls this client.
     """
 
-    def __init__(self, address: str, *, patience_s: float = 30.0, name: str = "void") -> None:
-        self.address = sockets.full_address(address)
+    def __init__(
+        self, address: Union[str, Connection], *, patience_s: float = 30.0, name: str = "void"
+    ) -> None:
+        self._connection = connection.connection(address)
+        self.address = self._connection.address
         self._patience_s = patience_s
         self._name = name
         self._context = zmq.Context()
-        self._control = self._open(self.address)
+        self._control = self._context.socket(zmq.DEALER)
+        self._handshake = Handshake(self._control, self._connection)
+        self._open()
         self._link: Optional[FrameLink] = None
         self._number = 0
         self._welcome: Optional[Welcome] = None
@@ -211,8 +233,12 @@ class Client:
         return self._request(Cancel(job), JobStatus)
 
     def jobs(self) -> List[JobStatus]:
-        """Every job, newest first."""
+        """Every job of this client's key, newest first."""
         return self._request(ListJobs(), JobList).jobs
+
+    def others(self) -> List[OthersJob]:
+        """The jobs of other keys, newest first, where the server's config has them listed; else none."""
+        return self._request(ListJobs(), JobList).others
 
     def signs(self, job: str) -> Dict[int, Signs]:
         """What is known of the quality of each frame of the result: frame number -> signs."""
@@ -283,18 +309,21 @@ class Client:
         if missing:
             raise from_code("engine", missing)
 
-    def _open(self, address: str) -> "zmq.Socket[bytes]":
-        socket = self._context.socket(zmq.DEALER)
-        sockets.prepare(socket, address, codec.MAX_MESSAGE_BYTES)
+    def _open(self) -> None:
+        sockets.prepare(self._control, self.address, codec.MAX_MESSAGE_BYTES)
+        if self._connection.key is not None:
+            self._connection.key.lock(self._control)
         try:
-            socket.connect(address)
+            self._control.connect(self.address)
         except zmq.ZMQError as error:
-            raise SettingsError(f"Address {address!r} cannot be used: {error}.") from None
-        return socket
+            raise SettingsError(f"Address {self.address!r} cannot be used: {error}.") from None
+        self._poller = zmq.Poller()
+        self._poller.register(self._control, zmq.POLLIN)
+        self._poller.register(self._handshake.monitor, zmq.POLLIN)
 
     def _frame_link(self) -> FrameLink:
         if self._link is None:
-            self._link = FrameLink(self._context, sockets.data_address(self.address))
+            self._link = FrameLink(self._context, sockets.data_address(self.address), self._connection.key)
         return self._link
 
     def _held(self, job: str) -> Dict[_Key, str]:
@@ -344,7 +373,7 @@ class Client:
             if self._control.poll(0, zmq.POLLOUT):
                 self._control.send(data)
             resend_at = min(deadline, time.monotonic() + _RESEND_S + slack_s)
-            while self._control.poll(max(0, int((resend_at - time.monotonic()) * 1000))):
+            while self._answered(max(0.0, resend_at - time.monotonic())):
                 answer, number = codec.decode(self._control.recv(), codec.ANSWERS)
                 if number != self._number:
                     continue  # the answer to an earlier sending
@@ -356,7 +385,19 @@ class Client:
             if time.monotonic() >= deadline:
                 raise self._silent()
 
+    def _answered(self, within_s: float) -> bool:
+        """Whether a message is there, soon. Raises NotAuthorised when the server does not let this client in."""
+        until = time.monotonic() + within_s
+        while not self._control.poll(0):
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            self._poller.poll(int(left * 1000) + 1)
+            self._handshake.check()
+        return True
+
     def _silent(self) -> TransportError:
+        self._handshake.give_up()
         if self._welcome is None:
             return Unreachable(
                 f"No VOID server answers at {self.address}. Start one there with: void serve --address {self.address}"

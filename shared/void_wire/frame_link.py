@@ -9,6 +9,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from void_wire import codec, messages, sockets
+from void_wire.connection import ClientKey
 from void_wire.errors import SettingsError
 
 _EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
@@ -21,8 +22,11 @@ class FrameLink:
     that nothing sent before turns up later, as ZeroMQ's own reconnecting would have it.
     """
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str) -> None:
+    def __init__(
+        self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, key: Optional[ClientKey]
+    ) -> None:
         self.address = address
+        self._key = key
         self._context = context
         self.down_since: Optional[float] = None  # monotonic seconds; None while the connection stands
         self._open()
@@ -65,6 +69,8 @@ class FrameLink:
         sockets.prepare_for_frames(
             self._socket, self.address, messages.MAX_FRAME_BYTES + codec.MAX_REQUEST_BYTES
         )
+        if self._key is not None:
+            self._key.lock(self._socket)
         self._monitor = self._socket.get_monitor_socket(_EVENTS)
         # A tunnel whose far end is closed accepts and breaks off, again and again: it is down all the while.
         if self.down_since is None:

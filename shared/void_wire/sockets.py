@@ -22,7 +22,7 @@ def full_address(text: str) -> str:
     rest = text[len("tcp://") :] if text.startswith("tcp://") else text
     if "://" in rest:
         raise SettingsError(f"Address {text!r} is neither tcp://host:port nor ipc:///path.")
-    if rest.isdigit():
+    if _is_number(rest):
         rest = f"127.0.0.1:{rest}"
     if rest.startswith("["):
         host, _, port = rest[1:].partition("]")
@@ -32,9 +32,13 @@ def full_address(text: str) -> str:
     if host == "localhost":  # which may mean ::1 to one side and 127.0.0.1 to the other
         host = "127.0.0.1"
     port = port or DEFAULT_ADDRESS.rpartition(":")[2]
-    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not host or not _is_number(port) or not 0 <= int(port) <= 65535:
         raise SettingsError(f"Address {text!r} is neither tcp://host:port nor ipc:///path.")
     return f"tcp://{host}:{port}"
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def host_and_port(address: str) -> Tuple[str, int]:

@@ -10,6 +10,7 @@ import zmq
 
 from void_server.panel import open_panel
 from void_wire import codec
+from void_wire.connection import Connection
 from void_wire.errors import SettingsError
 from void_wire.messages import PROTOCOL_VERSION, Hello
 
@@ -34,4 +35,4 @@ def test_it_opens_greets_the_server_and_leaves_when_told(app: Any) -> None:
 def test_without_qt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PySide6", None)
     with pytest.raises(SettingsError, match=r"The panel needs Qt.*pip install 'void-compositor\[panel\]'"):
-        open_panel("tcp://127.0.0.1:9")
+        open_panel(Connection("tcp://127.0.0.1:9"))

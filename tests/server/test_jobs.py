@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from void_server.jobs import TRANSITIONS, JobStore
+from void_server.jobs import NOBODY, TRANSITIONS, JobStore
 from void_wire.errors import (
     IllegalTransition,
     JobFailed,
@@ -41,7 +41,7 @@ def receive_all(store: JobStore, job: str) -> None:
 
 def test_the_last_frame_received_queues_the_job(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    store.submit(spec("job-00001"))
+    store.submit(spec("job-00001"), NOBODY)
     store.add_frame("job-00001", Role.PLATE, 1, "0" * 32)
     assert store.status("job-00001").state is State.RECEIVING
     assert store.status("job-00001").received == 1
@@ -52,17 +52,17 @@ def test_the_last_frame_received_queues_the_job(tmp_path: Path) -> None:
 
 def test_submitting_twice_is_one_job_and_another_spec_is_refused(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    store.submit(spec("job-00001"))
-    store.submit(spec("job-00001"))
-    assert len(store.statuses()) == 1
+    store.submit(spec("job-00001"), NOBODY)
+    store.submit(spec("job-00001"), NOBODY)
+    assert len(store.statuses(NOBODY)) == 1
     with pytest.raises(IllegalTransition, match="other settings"):
-        store.submit(spec("job-00001", frames=3))
+        store.submit(spec("job-00001", frames=3), NOBODY)
 
 
 def test_the_queue_is_first_come_first_served(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     for job in ("job-00001", "job-00002", "job-00003"):
-        store.submit(spec(job))
+        store.submit(spec(job), NOBODY)
     for job in ("job-00003", "job-00002", "job-00001"):
         receive_all(store, job)
     assert store.next_queued() == "job-00001"
@@ -72,7 +72,7 @@ def test_the_queue_is_first_come_first_served(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(State, State)))
 def test_only_the_tables_transitions_happen(tmp_path: Path, before: State, after: State) -> None:
     store = open_store(tmp_path)
-    store.submit(spec("job-00001"))
+    store.submit(spec("job-00001"), NOBODY)
     if before is not State.RECEIVING:
         receive_all(store, "job-00001")
     if before not in (State.RECEIVING, State.QUEUED, State.CANCELLED):
@@ -96,7 +96,7 @@ def test_only_the_tables_transitions_happen(tmp_path: Path, before: State, after
 def test_a_new_server_takes_up_what_ran_and_forgets_half_files(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     for job in ("job-00001", "job-00002"):
-        store.submit(spec(job))
+        store.submit(spec(job), NOBODY)
         receive_all(store, job)
         store.move(job, State.RUNNING)
     store.move("job-00002", State.CANCELLING)
@@ -117,7 +117,7 @@ def test_a_new_server_takes_up_what_ran_and_forgets_half_files(tmp_path: Path) -
 
 def test_a_failure_keeps_its_code_and_sentence(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    store.submit(spec("job-00001"))
+    store.submit(spec("job-00001"), NOBODY)
     receive_all(store, "job-00001")
     store.move("job-00001", State.RUNNING)
     store.progress("job-00001", Stage.PASS1, 3, 30)
@@ -129,13 +129,13 @@ def test_a_failure_keeps_its_code_and_sentence(tmp_path: Path) -> None:
 
 def test_a_full_queue_says_how_full(tmp_path: Path) -> None:
     store = open_store(tmp_path, queue_limit=2)
-    store.submit(spec("job-00001"))
-    store.submit(spec("job-00002"))
+    store.submit(spec("job-00001"), NOBODY)
+    store.submit(spec("job-00002"), NOBODY)
     with pytest.raises(ServerBusy, match="2 unfinished jobs"):
-        store.submit(spec("job-00003"))
-    store.submit(spec("job-00002"))
+        store.submit(spec("job-00003"), NOBODY)
+    store.submit(spec("job-00002"), NOBODY)
     store.move("job-00001", State.CANCELLED)
-    store.submit(spec("job-00003"))
+    store.submit(spec("job-00003"), NOBODY)
 
 
 @pytest.mark.parametrize("job", ["../../../etc", "a/b/c/d/e/f", "short", "x" * 65, "job-0000\n", "job 00001"])
@@ -149,7 +149,7 @@ def test_no_id_leaves_the_folder(tmp_path: Path, job: str) -> None:
 
 def test_the_store_takes_frames_from_many_threads(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    store.submit(spec("job-00001", frames=40))
+    store.submit(spec("job-00001", frames=40), NOBODY)
     frames = [(role, n) for role in (Role.PLATE, Role.REMOVE) for n in range(1, 41)]
 
     def add(part: list[tuple[Role, int]]) -> None:
@@ -185,7 +185,7 @@ class Life(RuleBasedStateMachine):
     def submit(self) -> str:
         self.count += 1
         job = f"job-{self.count:05d}"
-        self.store.submit(spec(job))
+        self.store.submit(spec(job), NOBODY)
         return job
 
     @rule(job=made)
@@ -207,11 +207,11 @@ class Life(RuleBasedStateMachine):
         self.store.close()
         self.store = open_store(Path(self.folder.name))
         self.store.recover()
-        assert not any(s.state in (State.RUNNING, State.CANCELLING) for s in self.store.statuses())
+        assert not any(s.state in (State.RUNNING, State.CANCELLING) for s in self.store.statuses(NOBODY))
 
     @invariant()
     def the_queue_is_the_queued(self) -> None:
-        statuses = self.store.statuses()
+        statuses = self.store.statuses(NOBODY)
         places = sorted(s.queue_place for s in statuses if s.state is State.QUEUED)
         assert places == list(range(1, len(places) + 1))
         assert all(s.received == s.expected for s in statuses if s.state is State.QUEUED)
@@ -236,11 +236,11 @@ def test_asked_again_a_job_that_failed_for_the_moment_is_queued(
     tmp_path: Path, error: VoidError, then: State
 ) -> None:
     store = open_store(tmp_path)
-    store.submit(spec("job-00001"))
+    store.submit(spec("job-00001"), NOBODY)
     receive_all(store, "job-00001")
     store.move("job-00001", State.RUNNING)
     store.move("job-00001", State.FAILED, error=error)
-    status = store.submit(spec("job-00001"))
+    status = store.submit(spec("job-00001"), NOBODY)
     assert status.state is then
     assert bool(status.error) is (then is State.FAILED)
 
@@ -248,7 +248,7 @@ def test_asked_again_a_job_that_failed_for_the_moment_is_queued(
 def test_a_disk_that_takes_no_more_is_a_sentence_and_passes(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     store = open_store(tmp_path)
-    store.submit(spec("job-00001"))
+    store.submit(spec("job-00001"), NOBODY)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
     try:
@@ -262,8 +262,8 @@ def test_a_disk_that_takes_no_more_is_a_sentence_and_passes(tmp_path: Path) -> N
 
 def test_signs_are_kept_with_the_job_and_replaced_when_a_frame_is_made_again(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    store.submit(spec("job-00001"))
-    store.submit(spec("job-00002"))
+    store.submit(spec("job-00001"), NOBODY)
+    store.submit(spec("job-00002"), NOBODY)
     store.add_signs("job-00001", 2, Signs(seam=0.2))
     store.add_signs("job-00001", 1, Signs(seam=0.01, borrowed=1.0))
     store.add_signs("job-00001", 2, Signs(residual=0.5))
@@ -282,7 +282,7 @@ def test_signs_are_kept_with_the_job_and_replaced_when_a_frame_is_made_again(tmp
 
 def test_a_database_from_before_there_were_signs_goes_on(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    store.submit(spec("job-00001"))
+    store.submit(spec("job-00001"), NOBODY)
     receive_all(store, "job-00001")
     store.close()
     with sqlite3.connect(tmp_path / "jobs.sqlite") as database:

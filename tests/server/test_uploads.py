@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from void_server.jobs import JobStore
+from void_server.jobs import NOBODY, JobStore
+from void_server.own_jobs import OwnJobs
 from void_server.uploads import Uploads
 from void_wire import codec
 from void_wire.messages import FrameAck, FrameHeader, FrameRange, FrameRefused, JobSpec, Role, State
@@ -16,8 +17,8 @@ PAYLOAD = b"an exr, as far as the wire knows"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> JobStore:
-    made = JobStore(tmp_path, queue_limit=10, changed=lambda job: None)
+def store(tmp_path: Path) -> OwnJobs:
+    made = OwnJobs(JobStore(tmp_path, queue_limit=10, changed=lambda job: None), NOBODY)
     made.submit(
         JobSpec(job=JOB, shot="s", engine="draft", frames=FrameRange(1, 2), roles=(Role.PLATE, Role.REMOVE))
     )
@@ -30,7 +31,7 @@ def header(
     return FrameHeader(job, role, frame, len(payload) if size is None else size, codec.digest(payload))
 
 
-def test_a_frame_is_on_disk_before_it_is_acknowledged(store: JobStore) -> None:
+def test_a_frame_is_on_disk_before_it_is_acknowledged(store: OwnJobs) -> None:
     answer = Uploads(store, 1000).take(header(), memoryview(PAYLOAD))
     assert answer == FrameAck(JOB, Role.PLATE, 1)
     assert store.folder(JOB).frame(Role.PLATE, 1).read_bytes() == PAYLOAD
@@ -48,14 +49,14 @@ def test_a_frame_is_on_disk_before_it_is_acknowledged(store: JobStore) -> None:
         (header(), PAYLOAD.replace(b"a", b"b"), "damaged on the way"),
     ],
 )
-def test_anything_else_is_refused(store: JobStore, wrong: FrameHeader, payload: bytes, sentence: str) -> None:
+def test_anything_else_is_refused(store: OwnJobs, wrong: FrameHeader, payload: bytes, sentence: str) -> None:
     answer = Uploads(store, 1000).take(wrong, memoryview(payload))
     assert isinstance(answer, FrameRefused)
     assert sentence in answer.sentence
     assert store.digests(JOB) == {}
 
 
-def test_a_frame_sent_again_is_acknowledged_even_when_the_job_moved_on(store: JobStore) -> None:
+def test_a_frame_sent_again_is_acknowledged_even_when_the_job_moved_on(store: OwnJobs) -> None:
     uploads = Uploads(store, 1000)
     for role in (Role.PLATE, Role.REMOVE):
         for frame in (1, 2):
@@ -69,7 +70,7 @@ def test_a_frame_sent_again_is_acknowledged_even_when_the_job_moved_on(store: Jo
 
 
 def test_a_full_disk_is_said_with_bytes_and_leaves_no_half_file(
-    store: JobStore, monkeypatch: pytest.MonkeyPatch
+    store: OwnJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(fd: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -14,6 +14,7 @@ from void_wire import client, codec, errors, messages, sockets
 from void_wire.messages import (
     FrameRange,
     JobSpec,
+    OthersJob,
     PictureSettings,
     Role,
     Signs,
@@ -25,7 +26,8 @@ from void_wire.messages import (
 TEXT = (Path(__file__).parents[2] / "shared" / "PROTOCOL.md").read_text(encoding="utf-8")
 KINDS = {**codec.REQUESTS, **codec.ANSWERS, **codec.DATA}
 FORMS = {f"`{kind}`": cls for kind, cls in KINDS.items()} | {
-    cls.__name__: cls for cls in (JobSpec, FrameRange, PictureSettings, VoidSettings, WindowSeed, Signs)
+    cls.__name__: cls
+    for cls in (JobSpec, OthersJob, FrameRange, PictureSettings, VoidSettings, WindowSeed, Signs)
 }
 
 

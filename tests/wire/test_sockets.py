@@ -21,7 +21,7 @@ def test_addresses_are_completed(text: str, full: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["http://x", "tcp://", "host:port", "host:99999", "ipc://", "", "tcp://a:1:2"]
+    "text", ["http://x", "tcp://", "host:port", "host:99999", "ipc://", "", "tcp://a:1:2", "a:²"]
 )
 def test_other_addresses_are_refused_by_name(text: str) -> None:
     with pytest.raises(SettingsError, match="neither tcp"):

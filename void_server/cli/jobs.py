@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from void_server.cli.arguments import ServerAddress
+from void_server.cli.arguments import LOCAL, ServerAddress
 from void_server.cli.endings import tell_end
-from void_wire import sockets
 from void_wire.errors import SettingsError
 from void_wire.messages import JobStatus, Role, State
 
@@ -17,8 +16,8 @@ app = typer.Typer()
 
 
 @app.command()
-def jobs(server: ServerAddress = sockets.DEFAULT_ADDRESS) -> None:
-    """List the server's jobs, newest first."""
+def jobs(server: ServerAddress = LOCAL) -> None:
+    """List your jobs on the server, newest first; those of others where it tells of them."""
     from rich.console import Console
     from rich.table import Column, Table
 
@@ -26,7 +25,7 @@ def jobs(server: ServerAddress = sockets.DEFAULT_ADDRESS) -> None:
 
     with Client(server, patience_s=5.0) as client:
         client.connect()
-        statuses = client.jobs()
+        statuses, others = client.jobs(), client.others()
     job = Column("job", no_wrap=True)  # whole: void fetch asks for it
     table = Table(job, "shot", "range", "engine", "state", "progress", box=None)
     for status in statuses:
@@ -39,10 +38,18 @@ def jobs(server: ServerAddress = sockets.DEFAULT_ADDRESS) -> None:
             _progress_text(status),
         )
     Console().print(table)
+    if others:
+        table = Table("owner", job, "shot", "range", "engine", "state", "place", box=None)
+        for other in others:
+            place = str(other.queue_place or "")
+            table.add_row(
+                other.owner, other.job, other.shot, str(other.frames), other.engine, other.state.value, place
+            )
+        Console().print("\nOf others:", table, sep="\n")
 
 
 @app.command()
-def panel(server: ServerAddress = sockets.DEFAULT_ADDRESS) -> None:
+def panel(server: ServerAddress = LOCAL) -> None:
     """Open the hosts' panel by itself: every job of the server, watched and steered. Needs the extra panel."""
     from void_server.panel import open_panel
 
@@ -59,7 +66,7 @@ def fetch(
         Path | None, typer.Option(help="Also draw a contact sheet with each frame's signs: sheet.png")
     ] = None,
     now: Annotated[bool, typer.Option(help="Bring what is ready, do not wait for the end.")] = False,
-    server: ServerAddress = sockets.DEFAULT_ADDRESS,
+    server: ServerAddress = LOCAL,
 ) -> None:
     """Bring a job's frames home; waits for the end unless --now."""
     from void_server.following import check_made, console, fetch_all, follow, outputs_of
@@ -90,7 +97,7 @@ def fetch(
 
 
 @app.command()
-def cancel(job: str, server: ServerAddress = sockets.DEFAULT_ADDRESS) -> None:
+def cancel(job: str, server: ServerAddress = LOCAL) -> None:
     """Stop a job at its next step; finished frames stay fetchable."""
     from void_wire.client import Client
 

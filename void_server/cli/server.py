@@ -19,6 +19,13 @@ app = typer.Typer()
 def serve(
     config: Annotated[Path | None, typer.Option(help="TOML file with any of these settings.")] = None,
     address: Annotated[str | None, typer.Option(help="tcp://127.0.0.1:7801, or ipc:///path.")] = None,
+    keys: Annotated[Path | None, typer.Option(help="Folder of the keys that are let in.")] = None,
+    require_keys: Annotated[
+        bool | None, typer.Option("--require-keys", help="Ask for keys on loopback and ipc too.")
+    ] = None,
+    list_others: Annotated[
+        bool | None, typer.Option("--list-others", help="Let a key see which jobs of other keys there are.")
+    ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Jobs, logs, weights.")] = None,
     weights: WeightsFolder = None,
     raft_weights: Annotated[Path | None, typer.Option(help="RAFT's weights file, for --flow raft.")] = None,
@@ -32,12 +39,15 @@ def serve(
         Path | None, typer.Option(help="Write the address to this file once it listens.")
     ] = None,
 ) -> None:
-    """Run the server: loopback or ipc only."""
+    """Run the server. On loopback and ipc anybody on this machine is let in, elsewhere keys alone (void keys)."""
     from void_server.config import load
     from void_server.server import serve as run_server
 
     flags = {
         "address": address,
+        "keys": keys,
+        "require_keys": require_keys,
+        "list_others": list_others,
         "data_dir": data_dir,
         "weights": weights,
         "raft_weights": raft_weights,

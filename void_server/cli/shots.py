@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from void_server.cli.arguments import ServerAddress, WeightsFolder
+from void_server.cli.arguments import LOCAL, ServerAddress, WeightsFolder
 from void_server.cli.endings import check_destination, tell_end, tell_left
-from void_wire import sockets
 from void_wire.errors import SettingsError
 from void_wire.messages import JobSpec, Role, State, new_job_id
 
@@ -123,7 +122,7 @@ def submit(
     sheet: Annotated[
         Path | None, typer.Option(help="Also draw a contact sheet with each frame's signs: sheet.png")
     ] = None,
-    server: ServerAddress = sockets.DEFAULT_ADDRESS,
+    server: ServerAddress = LOCAL,
     weights: WeightsFolder = None,
     job: Annotated[str | None, typer.Option(help="Take up this job again, or name a new one.")] = None,
     shot: Annotated[str | None, typer.Option(help="Name of the shot; default: the plate's.")] = None,
@@ -232,7 +231,7 @@ def rerun(
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="Another prompt.")] = None,
     out: Annotated[str | None, typer.Option(help="result.%04d.exr")] = None,
-    server: ServerAddress = sockets.DEFAULT_ADDRESS,
+    server: ServerAddress = LOCAL,
     detach: Annotated[bool, typer.Option(help="Leave at once; void fetch brings it.")] = False,
 ) -> None:
     """Do a job again with something changed, as a new job. The model's answers outside a --window stay."""

@@ -46,11 +46,26 @@ class JobStatus:
 
 
 @dataclass(frozen=True)
+class OthersJob:
+    """As much of another key's job as a server may be told to list."""
+
+    owner: str  # the name that the server has for the key
+    job: str
+    shot: str
+    engine: str
+    state: State
+    frames: FrameRange
+    queue_place: int
+    created_s: float
+
+
+@dataclass(frozen=True)
 class JobList:
-    """All jobs, newest first."""
+    """The client's jobs, newest first, and those of others where the server tells of them."""
 
     kind: ClassVar[str] = "job_list"
     jobs: List[JobStatus]
+    others: List[OthersJob]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""The client's side of the handshake on the control socket: whether the server lets it in, and if not why."""
+
+from __future__ import annotations
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from void_wire.connection import Connection
+from void_wire.errors import NotAuthorised
+
+_EVENTS = (
+    zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+
+
+class Handshake:
+    """Watches ``socket``, which must not be connected yet. ``monitor`` becomes readable when there is news."""
+
+    def __init__(self, socket: "zmq.Socket[bytes]", connection: Connection) -> None:
+        self._connection = connection
+        self._broken_off = False
+        self.monitor = socket.get_monitor_socket(_EVENTS)
+
+    def check(self) -> None:
+        """Raise NotAuthorised once it is known that this client does not get in."""
+        while self.monitor.poll(0):
+            event = recv_monitor_message(self.monitor)["event"]
+            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                raise NotAuthorised(
+                    f"The server at {self._connection} does not know your key, or does no longer: ask who runs it for "
+                    "a new connection string (void keys add NAME)."
+                )
+            if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+                raise NotAuthorised(self._mismatch())
+            self._broken_off = event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+
+    def give_up(self) -> None:
+        """After a long silence: raise NotAuthorised when somebody was there and broke off every time."""
+        if self._broken_off:
+            raise NotAuthorised(
+                f"What listens at {self._connection} breaks off every greeting. Either no server stands behind it (a "
+                "tunnel without its far end), or it is not the one that your key is for: ask who runs it for a new "
+                "connection string."
+                if self._connection.key
+                else f"What listens at {self._connection} breaks off every greeting. Either no server stands behind it "
+                "(a tunnel without its far end), or it asks for a key: put the connection string you were given into "
+                "VOID_KEY."
+            )
+
+    def _mismatch(self) -> str:
+        if self._connection.key:
+            return (
+                f"The server at {self._connection} takes no keys, so it is not the one that your connection string is "
+                "for: check the address, or give the address alone."
+            )
+        return (
+            f"The server at {self._connection} asks for a key: put the connection string you were given into VOID_KEY, "
+            "or paste it once into the panel or into void keys use. Whoever runs the server makes one with void keys "
+            "add NAME."
+        )

@@ -1,0 +1,73 @@
+"""The jobs of one owner: all of the store that a client can reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from void_server.job_folder import JobFolder
+from void_server.jobs import JobStore, unknown
+from void_wire.messages import JobSpec, JobStatus, Role, Signs, State
+
+
+@dataclass(frozen=True)
+class OwnJobs:
+    """The store as ``owner`` sees it: every job of another is unknown, in the words for one that is not there.
+
+    Every method that names a job raises UnknownJob.
+    """
+
+    store: JobStore
+    owner: str
+
+    def submit(self, spec: JobSpec) -> JobStatus:
+        """What JobStore.submit does. An id that another owner uses is refused as one with other settings is."""
+        return self.store.submit(spec, self.owner)
+
+    def rerun(self, source: str, spec: JobSpec) -> JobStatus:
+        """What JobStore.rerun does, of an own job."""
+        return self.store.rerun(self._own(source), spec, self.owner)
+
+    def spec(self, job: str) -> JobSpec:
+        """What the job was asked to be."""
+        return self.store.spec(self._own(job))
+
+    def state(self, job: str) -> State:
+        """The job's state."""
+        return self.store.state(self._own(job))
+
+    def status(self, job: str) -> JobStatus:
+        """The job as it is now."""
+        return self.store.status(self._own(job))
+
+    def statuses(self) -> list[JobStatus]:
+        """Every own job, newest first."""
+        return self.store.statuses(self.owner)
+
+    def move(self, job: str, state: State) -> None:
+        """Take the job to ``state``. Raises IllegalTransition."""
+        self.store.move(self._own(job), state)
+
+    def folder(self, job: str) -> JobFolder:
+        """Where the job's frames lie."""
+        return self.store.folder(self._own(job))
+
+    def add_frame(self, job: str, role: Role, frame: int, digest: str) -> None:
+        """A frame was received and is whole on disk."""
+        self.store.add_frame(self._own(job), role, frame, digest)
+
+    def digest(self, job: str, role: Role, frame: int) -> str | None:
+        """The digest of a frame that is there, else None."""
+        return self.store.digest(self._own(job), role, frame)
+
+    def digests(self, job: str) -> dict[Role, dict[int, str]]:
+        """Every frame the server holds of the job."""
+        return self.store.digests(self._own(job))
+
+    def signs(self, job: str) -> dict[int, Signs]:
+        """Every frame of the result that was judged."""
+        return self.store.signs(self._own(job))
+
+    def _own(self, job: str) -> str:
+        if self.store.owner(job) != self.owner:
+            raise unknown(job)
+        return job
