@@ -42,5 +42,6 @@ def _missing_for_void(weights: Path) -> str:
             "--engine draft."
         )
     from void_server.engine.weights import missing_weights
+    from void_server.weights_record import changed
 
-    return missing_weights(weights)
+    return missing_weights(weights) or changed(weights)

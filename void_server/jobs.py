@@ -369,9 +369,8 @@ class JobStore:
         self._sql("UPDATE jobs SET state=? WHERE job=?", (state.value, job))
 
     def _count(self, *states: State) -> int:
-        marks = ",".join("?" * len(states))
-        query = f"SELECT COUNT(*) FROM jobs WHERE state IN ({marks})"  # noqa: S608 - question marks only
-        return int(self._sql(query, [state.value for state in states]).fetchone()[0])
+        query = "SELECT COUNT(*) FROM jobs WHERE state IN (SELECT value FROM json_each(?))"
+        return int(self._sql(query, (json.dumps(states),)).fetchone()[0])
 
     def _queue(self) -> list[str]:
         rows = self._sql(
@@ -380,9 +379,8 @@ class JobStore:
         return [job for (job,) in rows]
 
     def _received(self, spec: JobSpec) -> int:
-        marks = ",".join("?" * len(spec.roles))
-        query = f"SELECT COUNT(*) FROM files WHERE job=? AND role IN ({marks})"  # noqa: S608
-        return int(self._sql(query, [spec.job, *(role.value for role in spec.roles)]).fetchone()[0])
+        query = "SELECT COUNT(*) FROM files WHERE job=? AND role IN (SELECT value FROM json_each(?))"
+        return int(self._sql(query, (spec.job, json.dumps(spec.roles))).fetchone()[0])
 
     def _live_of(self, job: str) -> _Live:
         if job not in self._live:

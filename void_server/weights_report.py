@@ -8,14 +8,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from void_server import weights_record
 from void_server.engine.weights import check_weights, pull_weights
 from void_wire.errors import CheckpointError, SettingsError
 
 
-def print_check(folder: Path) -> None:
-    """Print every file of the layout with size, keys, type and sha256.
+def print_check(folder: Path, *, record: bool) -> None:
+    """Print every file of the layout with size, keys, type and sha256, and compare them with what was recorded.
 
-    Raises CheckpointError with what is wrong, after the table.
+    With ``record`` they are recorded as they are. Raises CheckpointError with what is wrong, after the table.
     """
     if not folder.is_dir():
         raise CheckpointError(f"There is no folder {folder}: get the weights with void weights pull {folder}")
@@ -42,17 +43,26 @@ def print_check(folder: Path) -> None:
         )
     Console(width=160).print(table)  # a sha256 is there to be copied, whatever the terminal's width
     problems = [report.problem for report in reports if report.problem]
+    if not problems and not record:
+        problems = weights_record.differing(folder, reports)
     if problems:
         raise CheckpointError(
             " ".join(problems[:4]) + (f" And {len(problems) - 4} more." if problems[4:] else "")
+        )
+    if record:
+        print(
+            f"Recorded in {weights_record.write(folder, reports)}: a server refuses files that differ from it."
         )
     if not with_torch:
         print("The files are whole. Whether their tensors fit the model is checked where torch is installed.")
 
 
 def pull_and_check(folder: Path) -> None:
-    """Fetch what lacks, then check it all. Raises Unreachable, CheckpointError, SettingsError."""
+    """Fetch what lacks, check it all, and record it the first time.
+
+    Raises Unreachable, CheckpointError, SettingsError.
+    """
     if importlib.util.find_spec("huggingface_hub") is None:
         raise SettingsError("void weights pull needs huggingface_hub: pip install 'void-compositor[void]'.")
     pull_weights(folder)
-    print_check(folder)
+    print_check(folder, record=weights_record.read(folder) is None)

