@@ -13,6 +13,8 @@ from typing import Any
 
 import platformdirs
 
+from void_server.limits import GB, Limits
+from void_server.retention import Retention
 from void_wire import messages, sockets
 from void_wire.errors import SettingsError
 
@@ -45,8 +47,17 @@ class Config:
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     memory: str = "auto"  # one of MEMORY_MODES
     credit: int = 4  # frames a client may have sent and not acknowledged
-    max_frame_mb: int = 512
-    queue_limit: int = 100  # unfinished jobs
+    max_frame_mb: int = 512  # of a frame's file
+    frames_per_job: int = messages.MAX_FRAMES
+    jobs_per_key: int = 50  # unfinished jobs
+    queue_limit: int = 100  # unfinished jobs of everybody
+    quota_gb: int = 0  # on disk, of a key's jobs; 0: none
+    max_connections: int = 500  # on either port
+    worker_memory_gb: int = 0  # of the process that decodes and owns the GPU; 0: what the machine has
+    keep_days: int = 30  # a job that has ended is deleted after; 0: never
+    keep_gb: int = 0  # of jobs that have ended, the oldest are deleted above; 0: no limit
+    receive_hours: int = 24  # a job that gets no frame for so long is cancelled; 0: never
+    private: bool = False  # prompts stay here: not in what leaves
     idle_exit_s: int = 0  # leave after this long without a job or a message; 0: stay
 
     def __post_init__(self) -> None:
@@ -67,7 +78,15 @@ class Config:
         for name, low, high in (
             ("credit", 1, 64),
             ("max_frame_mb", 1, messages.MAX_FRAME_BYTES // 2**20),
+            ("frames_per_job", 1, messages.MAX_FRAMES),
+            ("jobs_per_key", 1, 100_000),
             ("queue_limit", 1, 100_000),
+            ("quota_gb", 0, 10**6),
+            ("max_connections", 8, 100_000),
+            ("worker_memory_gb", 0, 10**5),
+            ("keep_days", 0, 10**5),
+            ("keep_gb", 0, 10**6),
+            ("receive_hours", 0, 10**5),
             ("idle_exit_s", 0, 10**9),
         ):
             if not low <= getattr(self, name) <= high:
@@ -77,6 +96,16 @@ class Config:
     def asks_for_keys(self) -> bool:
         """Whether a client needs a key."""
         return self.require_keys or not sockets.is_loopback(self.address)
+
+    @property
+    def limits(self) -> Limits:
+        """What the job store takes."""
+        return Limits(self.queue_limit, self.jobs_per_key, self.frames_per_job, self.quota_gb * GB)
+
+    @property
+    def retention(self) -> Retention:
+        """What the job store keeps."""
+        return Retention(self.keep_days * 86_400, self.keep_gb * GB, self.receive_hours * 3_600)
 
     @property
     def max_frame_bytes(self) -> int:

@@ -9,6 +9,7 @@ import zmq
 
 from void_server.gate import Gate
 from void_server.jobs import JobStore
+from void_server.listener import Listener
 from void_server.own_jobs import OwnJobs
 from void_server.uploads import Uploads
 from void_wire import codec, sockets
@@ -27,6 +28,7 @@ class FrameChannel:
         gate: who may send, and whose jobs those are.
         store: the jobs.
         max_frame_bytes: larger frames are refused, larger messages drop their sender.
+        max_connections: at once.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class FrameChannel:
         gate: Gate,
         store: JobStore,
         max_frame_bytes: int,
+        max_connections: int,
     ) -> None:
         self._gate = gate
         self._store = store
@@ -44,7 +47,7 @@ class FrameChannel:
         sockets.prepare_for_frames(self._socket, address, max_frame_bytes + codec.MAX_REQUEST_BYTES)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         try:
-            gate.bind(self._socket, address)
+            self._listener = Listener(gate, self._socket, address, max_connections)
         except zmq.ZMQError:
             self._socket.close()
             raise
@@ -58,13 +61,18 @@ class FrameChannel:
         self._thread.join()
 
     def _run(self) -> None:
-        with self._socket:
-            while not self._closing.is_set():
-                if self._socket.poll(100):
-                    try:
-                        self._send(*self._serve(self._socket.recv_multipart(copy=False)))
-                    except Exception:
-                        log.exception("a frame message failed")
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._listener.monitor, zmq.POLLIN)
+        while not self._closing.is_set():
+            events = dict(poller.poll(100))
+            self._listener.count()
+            if self._socket in events:
+                try:
+                    self._send(*self._serve(self._socket.recv_multipart(copy=False)))
+                except Exception:
+                    log.exception("a frame message failed")
+        self._listener.close()
 
     def _serve(self, parts: list[zmq.Frame]) -> tuple[bytes, list[bytes]]:
         """Who is to be answered, and what: nothing for what is no message.

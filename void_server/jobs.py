@@ -6,21 +6,26 @@ be called from any thread.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from void_server.job_database import open_database
 from void_server.job_folder import LISTED_ROLES, MADE_ROLES, JobFolder
+from void_server.limits import Limits
+from void_server.retention import Kept
 from void_wire import codec
+from void_wire.client import ENDED
 from void_wire.errors import (
     IllegalTransition,
     MissingFrames,
     ServerBusy,
-    SettingsError,
     UnknownJob,
     VoidError,
     from_code,
@@ -43,21 +48,6 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.CANCELLED: frozenset(),
 }
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    job TEXT PRIMARY KEY, spec TEXT NOT NULL, state TEXT NOT NULL, created_s REAL NOT NULL,
-    error_code TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '', record TEXT NOT NULL DEFAULT '{}',
-    owner TEXT NOT NULL DEFAULT ''
-);
-CREATE TABLE IF NOT EXISTS files (
-    job TEXT NOT NULL, role TEXT NOT NULL, frame INTEGER NOT NULL, digest TEXT NOT NULL,
-    PRIMARY KEY (job, role, frame)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS signs (
-    job TEXT NOT NULL, frame INTEGER NOT NULL, signs TEXT NOT NULL, PRIMARY KEY (job, frame)
-) WITHOUT ROWID;
-"""
-
 
 @dataclass
 class _Live:
@@ -75,38 +65,21 @@ class JobStore:
 
     Args:
         folder: holds ``jobs.sqlite`` and ``jobs/<id>/<role>/<frame>.exr``.
-        queue_limit: jobs that may be received, queued or running at once.
+        limits: of what is taken.
         changed: called with a job's id after every change, on the thread that made it; must return fast.
 
     Raises SettingsError when another server has the folder. Every method raises ServerBusy when the disk takes no
     more; what was stored stays.
     """
 
-    def __init__(self, folder: Path, *, queue_limit: int, changed: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, *, limits: Limits, changed: Callable[[str], None]) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder / "jobs"
         self._folder.mkdir(exist_ok=True, mode=0o700)
-        self._queue_limit = queue_limit
+        self.limits = limits
         self._changed = changed
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(
-            folder / "jobs.sqlite", timeout=0.5, check_same_thread=False, isolation_level=None
-        )
-        try:  # the lock is held as long as the server runs: two on one folder would run each other's jobs
-            self._db.executescript(
-                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;"
-                + _SCHEMA
-                + "COMMIT;"
-            )
-            if "owner" not in {row[1] for row in self._db.execute("PRAGMA table_info(jobs)")}:
-                # of a release without keys: its jobs are this machine's own
-                self._db.execute("ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
-        except sqlite3.OperationalError as error:
-            self._db.close()
-            raise SettingsError(
-                f"The data folder {folder} cannot be used ({error}): another server runs on it, or its disk is full. "
-                "Choose another with --data-dir, or stop that server."
-            ) from None
+        self._db = open_database(folder)
         # Revisions start at the clock so that they also grow over a restart of the server.
         self._first_revision = time.time_ns() // 1000
         self._live: dict[str, _Live] = {}
@@ -129,7 +102,8 @@ class JobStore:
     def submit(self, spec: JobSpec, owner: str) -> JobStatus:
         """Make the job, or find it; one that failed for a reason that may have passed is queued again.
 
-        Raises IllegalTransition for an id in use by another spec or owner, ServerBusy.
+        Raises IllegalTransition for an id in use by another spec or owner, SettingsError and ServerBusy for what is
+        over a limit.
         """
         text = json.dumps(codec.to_map(spec))
         with self._lock:
@@ -139,19 +113,19 @@ class JobStore:
                     f"Job {spec.job} exists with other settings: leave --job out to make a new one."
                 )
             if row is None:
-                open_jobs = self._count(State.RECEIVING, State.QUEUED, State.RUNNING, State.CANCELLING)
-                if open_jobs >= self._queue_limit:
-                    raise ServerBusy(
-                        f"The server holds {open_jobs} unfinished jobs, its limit: wait for one to end or cancel one "
-                        "(void jobs, void cancel JOB)."
-                    )
+                self.limits.check_job(
+                    spec,
+                    unfinished=self._unfinished(),
+                    own_unfinished=self._unfinished(owner),
+                    own_bytes=self.held_bytes(owner),
+                )
                 try:
                     self.folder(spec.job).make((*spec.roles, *MADE_ROLES))
                 except OSError as error:
                     raise _no_room(error.strerror) from None
                 self._sql(
-                    "INSERT INTO jobs (job, spec, state, created_s, owner) VALUES (?,?,?,?,?)",
-                    (spec.job, text, State.RECEIVING.value, time.time(), owner),
+                    "INSERT INTO jobs (job, spec, state, created_s, owner, changed_s) VALUES (?,?,?,?,?,?)",
+                    (spec.job, text, State.RECEIVING.value, time.time(), owner, time.time()),
                 )
             elif self.state(spec.job) is State.FAILED and from_code(row[1], "").retryable:
                 self._set_state(spec.job, State.QUEUED)
@@ -181,15 +155,10 @@ class JobStore:
                     raise _gone(source, role, frame) from None
                 except OSError as error:
                     raise _no_room(error.strerror) from None
-            self._sql("BEGIN")
-            try:
-                for key in wanted:
-                    self._sql("INSERT OR REPLACE INTO files VALUES (?,?,?,?)", (spec.job, *key, held[key]))
+            with self._together():
+                for role, frame in wanted:
+                    self._note(spec.job, role, frame, held[role, frame])
                 self._set_state(spec.job, State.QUEUED)
-                self._sql("COMMIT")
-            except VoidError:
-                self._db.rollback()
-                raise
         self._touch(spec.job)
         return self.status(spec.job)
 
@@ -225,11 +194,13 @@ class JobStore:
         """A frame is whole on disk: received, or made. The last one received queues the job."""
         spec = self.spec(job)
         with self._lock:
-            self._sql("INSERT OR REPLACE INTO files VALUES (?,?,?,?)", (job, role.value, frame, digest))
-            if role in spec.roles:
-                if self.state(job) is State.RECEIVING and self._received(spec) == spec.sent_frames():
+            with self._together():
+                self._note(job, role, frame, digest)
+                self._sql("UPDATE jobs SET changed_s=? WHERE job=?", (time.time(), job))
+                receiving = role in spec.roles and self.state(job) is State.RECEIVING
+                if receiving and self._received(spec) == spec.sent_frames():
                     self._set_state(job, State.QUEUED)
-            elif role in LISTED_ROLES:
+            if role in LISTED_ROLES:
                 ready = self._live_of(job).ready.setdefault(role, [])
                 if frame not in ready:
                     ready.append(frame)
@@ -321,6 +292,48 @@ class JobStore:
                 created_s=created_s,
             )
 
+    def held_bytes(self, owner: str) -> int:
+        """What an owner's jobs have on disk, received and made. A frame that a rerun shares counts for both."""
+        query = "SELECT IFNULL(SUM(size_bytes), 0) FROM files JOIN jobs USING (job) WHERE owner=?"
+        with self._lock:
+            return int(self._sql(query, (owner,)).fetchone()[0])
+
+    def kept(self) -> list[Kept]:
+        """Every job with its size on disk."""
+        query = """
+            SELECT jobs.job, state, changed_s, IFNULL(SUM(size_bytes), 0) FROM jobs LEFT JOIN files USING (job)
+            GROUP BY jobs.job
+        """
+        with self._lock:
+            rows = self._sql(query).fetchall()
+        return [Kept(job, State(state), changed_s, size) for job, state, changed_s, size in rows]
+
+    def purge(self, job: str) -> int:
+        """Delete a job that has ended, with everything of it; returns the bytes that its files had.
+
+        Raises UnknownJob, IllegalTransition while it has not ended.
+        """
+        with self._lock:
+            state = self.state(job)
+            if state not in ENDED:
+                raise IllegalTransition(f"Job {job} is {state.value}: cancel it first (void cancel {job}).")
+            query = "SELECT IFNULL(SUM(size_bytes), 0) FROM files WHERE job=?"
+            size = int(self._sql(query, (job,)).fetchone()[0])
+            try:  # a server killed in between finds the job, and deletes the rest another time
+                shutil.rmtree(self.folder(job).path, ignore_errors=False)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise _no_room(error.strerror) from None
+            with self._together():
+                self._sql("DELETE FROM files WHERE job=?", (job,))
+                self._sql("DELETE FROM signs WHERE job=?", (job,))
+                self._sql("DELETE FROM jobs WHERE job=?", (job,))
+            self._live.pop(job, None)
+            self._specs.pop(job, None)
+        self._changed(job)
+        return size
+
     def statuses(self, owner: str) -> list[JobStatus]:
         """Every job of ``owner``, newest first."""
         query = "SELECT job FROM jobs WHERE owner=? ORDER BY created_s DESC LIMIT 1000"
@@ -360,17 +373,39 @@ class JobStore:
         except sqlite3.OperationalError as error:
             raise _no_room(str(error)) from None
 
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        """Changes of the database that are made all or not at all."""
+        self._sql("BEGIN")
+        try:
+            yield
+            self._sql("COMMIT")
+        except BaseException:
+            self._db.rollback()
+            raise
+
     def _set_state(self, job: str, state: State) -> None:
         before = self.state(job)
         if state not in TRANSITIONS[before]:
             raise IllegalTransition(f"Job {job} is {before.value}; it cannot become {state.value}.")
         if state is State.QUEUED and self._received(self.spec(job)) < self.spec(job).sent_frames():
             raise IllegalTransition(f"Job {job} lacks frames; it cannot become {state.value}.")
-        self._sql("UPDATE jobs SET state=? WHERE job=?", (state.value, job))
+        self._sql("UPDATE jobs SET state=?, changed_s=? WHERE job=?", (state.value, time.time(), job))
 
-    def _count(self, *states: State) -> int:
-        query = "SELECT COUNT(*) FROM jobs WHERE state IN (SELECT value FROM json_each(?))"
-        return int(self._sql(query, (json.dumps(states),)).fetchone()[0])
+    def _unfinished(self, owner: str | None = None) -> int:
+        query = """
+            SELECT COUNT(*) FROM jobs
+            WHERE state NOT IN (SELECT value FROM json_each(?)) AND owner = IFNULL(?, owner)
+        """
+        return int(self._sql(query, (json.dumps(ENDED), owner)).fetchone()[0])
+
+    def _note(self, job: str, role: Role, frame: int, digest: str) -> None:
+        path = self.folder(job).frame(role, frame)
+        size = path.stat().st_size if path.exists() else 0
+        self._sql(
+            "INSERT OR REPLACE INTO files (job, role, frame, digest, size_bytes) VALUES (?,?,?,?,?)",
+            (job, role.value, frame, digest, size),
+        )
 
     def _queue(self) -> list[str]:
         rows = self._sql(

@@ -26,6 +26,9 @@ LEFT_OUT = {
 }
 """Fields of PictureSettings and VoidSettings that have no attribute, and why."""
 
+PROMPT_LEFT_OUT = "left out"
+"""What a private server's record says in the prompt's place."""
+
 _PASS2_ALONE = ("pass2_steps", "pass2_guidance", "warped_noise", "flow")
 
 

@@ -47,6 +47,15 @@ class OwnJobs:
         """Take the job to ``state``. Raises IllegalTransition."""
         self.store.move(self._own(job), state)
 
+    def purge(self, job: str) -> int:
+        """Delete a job that has ended; returns the bytes that its files had. Raises IllegalTransition."""
+        return self.store.purge(self._own(job))
+
+    def check_room(self, more_bytes: int) -> None:
+        """Refuse a frame over the owner's quota. Raises ServerBusy."""
+        if self.store.limits.quota_bytes:
+            self.store.limits.check_room(self.store.held_bytes(self.owner), more_bytes)
+
     def folder(self, job: str) -> JobFolder:
         """Where the job's frames lie."""
         return self.store.folder(self._own(job))

@@ -40,7 +40,7 @@ from void_server.frames.segments import Take, plan_takes
 from void_server.frames.shot_checks import ShotReport, check_shot
 from void_server.job_folder import JobFolder
 from void_server.merge import Answer, Merge, Parts, complete
-from void_server.metadata import metadata
+from void_server.metadata import PROMPT_LEFT_OUT, metadata
 from void_server.model_input import ModelInput, model_inputs
 from void_server.progress import Progress, share_of
 from void_server.record import Record
@@ -76,6 +76,7 @@ class Machine:
     raft_weights: Path | None
     device: str
     memory: str
+    private: bool = False  # prompts are left out of what leaves
 
 
 class Model(Protocol):
@@ -135,6 +136,8 @@ class Removal:
                 judged(shot.frames[index], found)
 
         record = Record({"void version": __version__, "colour": f"{picture.colorspace} of {config_label()}"})
+        if self._machine.private:
+            record.whole["prompt"] = PROMPT_LEFT_OUT
         # 2
         takes = _takes(shot, seen, cuts.found)
         marked = [take for take in takes if take.segments]

@@ -29,11 +29,21 @@ from void_server.frame_channel import FrameChannel
 from void_server.gate import Gate, ready_for
 from void_server.jobs import JobStore
 from void_server.key_folder import KeyFolder
+from void_server.limits import GB
+from void_server.listener import Listener
 from void_server.own_jobs import OwnJobs
 from void_server.worker import Worker
 from void_server.worker_events import Configure, Failed, Finished, FrameJudged, FrameMade, Progressed, Stopped
 from void_wire import codec, messages, sockets
-from void_wire.errors import ProtocolError, ServerBusy, SettingsError, VoidError, from_code
+from void_wire.errors import (
+    JobError,
+    ProtocolError,
+    ServerBusy,
+    SettingsError,
+    UnknownJob,
+    VoidError,
+    from_code,
+)
 from void_wire.messages import (
     AskInventory,
     AskSigns,
@@ -46,6 +56,8 @@ from void_wire.messages import (
     JobStatus,
     ListJobs,
     OthersJob,
+    Purge,
+    Purged,
     Refused,
     Rerun,
     SignTable,
@@ -57,6 +69,9 @@ from void_wire.messages import (
 )
 
 log = logging.getLogger(__name__)
+
+TIDY_S = 60.0
+"""Between looks at what is too old to keep."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +96,20 @@ class Server:
         self._bell.setblocking(False)
         self._bell_rope.setblocking(False)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._store = JobStore(data_dir, queue_limit=config.queue_limit, changed=self._post)
+        self._store = JobStore(data_dir, limits=config.limits, changed=self._post)
         self._store.recover()
         self._gate = Gate(self._context, KeyFolder(Path(config.keys)) if config.asks_for_keys else None)
-        self._control, self._frames = self._bind(config.address)
-        self.address = self._control.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._control, self._listener, self._frames = self._bind(config.address)
+        self.address = self._listener.address
         self._worker = Worker(
-            Configure(config.weights, config.raft_weights, config.device, config.memory),
+            Configure(
+                weights=config.weights,
+                raft_weights=config.raft_weights,
+                device=config.device,
+                memory=config.memory,
+                memory_bytes=config.worker_memory_gb * GB,
+                private=config.private,
+            ),
             data_dir,
             self._post,
         )
@@ -95,6 +117,7 @@ class Server:
         self._reported: deque[Any] = deque()  # by the worker, and not yet in the store
         self._watchers: dict[bytes, _Watcher] = {}  # by peer: a new Watch replaces the one before
         self._stopping = threading.Event()
+        self._tidy_at = 0.0
         self._active_at = time.monotonic()
 
     def __enter__(self) -> Server:
@@ -107,9 +130,11 @@ class Server:
         """Serve until stop(), a signal, or the idle limit."""
         poller = zmq.Poller()
         poller.register(self._control, zmq.POLLIN)
+        poller.register(self._listener.monitor, zmq.POLLIN)
         poller.register(self._bell.fileno(), zmq.POLLIN)
         while not self._stopping.is_set() and not self._idle():
             events = dict(poller.poll(200))
+            self._listener.count()
             if self._control in events:
                 self._serve_control()
             with contextlib.suppress(BlockingIOError):
@@ -119,6 +144,8 @@ class Server:
                 self._start_next()
             self._answer_watchers(changed)
             self._worker.check_grace()
+            with self._patience():
+                self._tidy()
 
     def stop(self) -> None:
         """End run() soon. Any thread, or a signal handler."""
@@ -130,7 +157,7 @@ class Server:
         """Let go of sockets, worker and store. A running job is taken up at the next start."""
         self._frames.close()
         self._worker.close()
-        self._control.close(linger=200)
+        self._listener.close()
         self._gate.close()
         self._context.destroy(linger=200)
         self._store.close()
@@ -147,7 +174,7 @@ class Server:
 
     # --- control messages ----------------------------------------------------------------------------------
 
-    def _bind(self, address: str) -> tuple[zmq.Socket[bytes], FrameChannel]:
+    def _bind(self, address: str) -> tuple[zmq.Socket[bytes], Listener, FrameChannel]:
         """The control socket at ``address`` and the frames' beside it. Raises SettingsError when one is taken."""
         attempts = 20 if address.endswith(":0") else 1  # the neighbour of a free port may be taken
         while True:
@@ -156,12 +183,16 @@ class Server:
             sockets.prepare(control, address, codec.MAX_REQUEST_BYTES)
             control.setsockopt(zmq.ROUTER_MANDATORY, 1)
             try:
-                self._gate.bind(control, address)
-                beside = sockets.data_address(control.getsockopt_string(zmq.LAST_ENDPOINT))
+                listener = Listener(self._gate, control, address, self._config.max_connections)
                 frames = FrameChannel(
-                    self._context, beside, self._gate, self._store, self._config.max_frame_bytes
+                    self._context,
+                    sockets.data_address(listener.address),
+                    self._gate,
+                    self._store,
+                    self._config.max_frame_bytes,
+                    self._config.max_connections,
                 )
-                return control, frames
+                return control, listener, frames
             except zmq.ZMQError as error:
                 control.close()
                 if not attempts:
@@ -217,6 +248,8 @@ class Server:
             return None
         if isinstance(request, Cancel):
             return self._cancel(jobs, request.job)
+        if isinstance(request, Purge):
+            return Purged(request.job, self._purge(jobs, request.job))
         if isinstance(request, ListJobs):
             return JobList(jobs.statuses(), self._of_others(owner))
         raise ProtocolError(f"{type(request).__name__} is no request.")
@@ -247,6 +280,12 @@ class Server:
             self._worker.cancel()
         return jobs.status(job)
 
+    def _purge(self, jobs: OwnJobs, job: str) -> int:
+        try:
+            return jobs.purge(job)
+        except UnknownJob:  # asked for again, when the answer was lost
+            return 0
+
     def _of_others(self, owner: str) -> list[OthersJob]:
         if not self._config.list_others:
             return []
@@ -274,12 +313,16 @@ class Server:
         now = time.monotonic()
         for peer, watcher in list(self._watchers.items()):
             job = watcher.watch.job
-            if job in changed or now >= watcher.until:
-                status = self._store.status(job)
-                if status.revision > watcher.watch.after or now >= watcher.until:
-                    if self._gate.admits(watcher.owner):
-                        self._send(peer, status, watcher.number)
-                    del self._watchers[peer]
+            if job not in changed and now < watcher.until:
+                continue
+            try:
+                status: JobStatus | Refused = self._store.status(job)
+            except UnknownJob as error:  # purged meanwhile
+                status = Refused(error.code, str(error))
+            if isinstance(status, Refused) or status.revision > watcher.watch.after or now >= watcher.until:
+                if self._gate.admits(watcher.owner):
+                    self._send(peer, status, watcher.number)
+                del self._watchers[peer]
 
     # --- jobs and the worker -------------------------------------------------------------------------------
 
@@ -346,6 +389,22 @@ class Server:
             self._store.move(job, State.RUNNING)
             log.info("job %s starts", job)
             self._worker.run(self._store.spec(job), self._store.folder(job).path)
+
+    def _tidy(self) -> None:
+        """Now and then: let go of jobs that nobody sends to the end, and delete what is old."""
+        if time.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = time.monotonic() + TIDY_S
+        kept, policy, now = self._store.kept(), self._config.retention, time.time()
+        for job in policy.abandoned(kept, now):
+            error = JobError(
+                f"Nothing more of job {job} came for {self._config.receive_hours} hours (receive_hours), so it was "
+                "given up: send the shot again as a new job."
+            )
+            self._store.move(job, State.CANCELLED, error=error)
+            log.info("job %s: %s", job, error)
+        for job in policy.expired(kept, now):
+            log.info("job %s is deleted, with %.1f MB", job, self._store.purge(job) / 1e6)
 
     def _idle(self) -> bool:
         limit = self._config.idle_exit_s

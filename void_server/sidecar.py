@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from void_server.metadata import PROMPT_LEFT_OUT
 from void_server.options import MODEL_PICTURE_OPTIONS, PICTURE_OPTIONS, VOID_OPTIONS
 from void_wire import codec
 from void_wire.errors import ProtocolError, SettingsError
@@ -31,7 +32,7 @@ def write(
     record: Mapping[str, str],
     signs: Mapping[int, Signs],
 ) -> Path:
-    """Write the record of a finished job beside its result.
+    """Write the record of a finished job beside its result, without the prompt where the server leaves it out.
 
     Args:
         out: the result's file pattern.
@@ -43,9 +44,12 @@ def write(
     Raises SettingsError when it cannot be written.
     """
     path = path_for(out)
+    job = codec.to_map(spec)
+    if record.get("prompt") == PROMPT_LEFT_OUT:
+        job["prompt"] = PROMPT_LEFT_OUT
     whole = {
         "format": FORMAT,
-        "job": codec.to_map(spec),
+        "job": job,
         "source": {name: str(Path(value).absolute()) for name, value in source.items()},
         "record": dict(record),
         "signs": {str(frame): _told(one) for frame, one in sorted(signs.items())},
@@ -67,6 +71,8 @@ def _told(signs: Signs) -> dict[str, float]:
 def read_options(path: Path) -> dict[str, Any]:
     """The options of ``void submit`` that ask for the very same job again, under another id.
 
+    A record without its prompt gives none: ``--prompt`` stands beside ``--like`` then.
+
     Raises SettingsError when the file is none of ours.
     """
     try:
@@ -76,13 +82,17 @@ def read_options(path: Path) -> dict[str, Any]:
                 f"{path} is of format {whole['format']}, this program reads {FORMAT}: update it."
             )
         spec, source = codec.from_map(whole["job"], JobSpec), dict(whole["source"])
+        private = dict(whole["record"]).get("prompt") == PROMPT_LEFT_OUT
     except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError, ProtocolError) as error:
         raise SettingsError(
             f"{path} is no record of a VOID job ({error}): give a result's .void.json."
         ) from None
-    return {**source, **options(spec)}
+    found = {**source, **options(spec)}
+    if private:
+        del found["prompt"]
+    return found
 
 
 def options(spec: JobSpec) -> dict[str, Any]:

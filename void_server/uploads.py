@@ -48,6 +48,7 @@ class Uploads:
         state = self._jobs.state(header.job)
         if state is not State.RECEIVING:
             raise IllegalTransition(f"Job {header.job} is {state.value}: it takes no more frames.")
+        self._jobs.check_room(len(payload))
         try:
             write_whole(self._jobs.folder(header.job).frame(header.role, header.frame), payload)
         except OSError as error:

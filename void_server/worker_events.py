@@ -21,6 +21,8 @@ class Configure:
     raft_weights: str
     device: str
     memory: str
+    memory_bytes: int  # that the process may take; 0: what the machine has
+    private: bool  # prompts are left out of what leaves
 
 
 @dataclass(frozen=True)

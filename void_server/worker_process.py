@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from void_server.job_folder import JobFolder
+from void_server.limits import GB
 from void_server.progress import Cancelled
 from void_server.removal import Machine, Removal
 from void_server.worker_events import (
@@ -32,8 +33,9 @@ from void_server.worker_events import (
     read_event,
     write_event,
 )
+from void_server.worker_memory import limit_memory
 from void_wire import codec
-from void_wire.errors import JobFailed, VoidError
+from void_wire.errors import EngineError, JobFailed, VoidError
 from void_wire.messages import Role, Signs, Stage
 
 log = logging.getLogger(__name__)
@@ -47,18 +49,21 @@ class WorkerProcess:
         self._events = events
         self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
+        self._memory_bytes = 0
 
     def main(self) -> None:
         """Do jobs until the server is gone."""
         configure = read_event(self._requests, TO_WORKER)
         if not isinstance(configure, Configure):
             return
+        self._memory_bytes = limit_memory(configure.memory_bytes)
         removal = Removal(
             Machine(
                 weights=Path(configure.weights),
                 raft_weights=Path(configure.raft_weights) if configure.raft_weights else None,
                 device=configure.device,
                 memory=configure.memory,
+                private=configure.private,
             )
         )
         threading.Thread(target=self._read, name="requests", daemon=True).start()
@@ -92,6 +97,13 @@ class WorkerProcess:
             end = Stopped(spec.job)
         except VoidError as error:
             end = Failed(spec.job, error.code, str(error))
+        except MemoryError:
+            log.exception("job %s", spec.job)
+            sentence = (
+                f"Job {spec.job} needs more memory than the server's worker may take, {self._memory_bytes / GB:.0f} GB "
+                "(worker_memory_gb): send smaller frames or fewer channels, or ask who runs the server."
+            )
+            end = Failed(spec.job, EngineError.code, sentence)
         except Exception:
             mark = os.urandom(4).hex()
             log.exception("job %s failed [%s]", spec.job, mark)

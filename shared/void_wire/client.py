@@ -57,6 +57,8 @@ from void_wire.messages import (
     JobStatus,
     ListJobs,
     OthersJob,
+    Purge,
+    Purged,
     Refused,
     Rerun,
     Role,
@@ -231,6 +233,13 @@ class Client:
     def cancel(self, job: str) -> JobStatus:
         """Stop the job at its next step; finished frames stay fetchable."""
         return self._request(Cancel(job), JobStatus)
+
+    def purge(self, job: str) -> int:
+        """Delete a job that has ended, with all its frames; returns the bytes that they had.
+
+        Raises IllegalTransition while it has not ended. A job that is not there had none.
+        """
+        return self._request(Purge(job), Purged).size_bytes
 
     def jobs(self) -> List[JobStatus]:
         """Every job of this client's key, newest first."""

@@ -41,6 +41,7 @@ REQUESTS: Kinds = {
         messages.AskSigns,
         messages.Watch,
         messages.Cancel,
+        messages.Purge,
         messages.ListJobs,
     )
 }
@@ -53,6 +54,7 @@ ANSWERS: Kinds = {
         messages.Spec,
         messages.Inventory,
         messages.SignTable,
+        messages.Purged,
         messages.Refused,
     )
 }

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from void_server.jobs import NOBODY, TRANSITIONS, JobStore
+from void_server.limits import Limits
 from void_wire.errors import (
     IllegalTransition,
     JobFailed,
@@ -30,7 +31,7 @@ def spec(job: str, frames: int = 2) -> JobSpec:
 
 
 def open_store(folder: Path, queue_limit: int = 100) -> JobStore:
-    return JobStore(folder, queue_limit=queue_limit, changed=lambda job: None)
+    return JobStore(folder, limits=Limits(queue=queue_limit), changed=lambda job: None)
 
 
 def receive_all(store: JobStore, job: str) -> None:

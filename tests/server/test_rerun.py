@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from void_server.jobs import NOBODY, JobStore
+from void_server.limits import Limits
 from void_server.options import window_seeds
 from void_wire import codec
 from void_wire.errors import IllegalTransition, MissingFrames, SettingsError, UnknownJob
@@ -86,7 +87,7 @@ def test_window_seeds_as_an_option() -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> JobStore:
-    return JobStore(tmp_path, queue_limit=3, changed=lambda job: None)
+    return JobStore(tmp_path, limits=Limits(queue=3), changed=lambda job: None)
 
 
 def receive(store: JobStore, job: JobSpec) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from void_server.jobs import NOBODY, JobStore
+from void_server.limits import Limits
 from void_server.own_jobs import OwnJobs
 from void_server.uploads import Uploads
 from void_wire import codec
@@ -18,7 +19,7 @@ PAYLOAD = b"an exr, as far as the wire knows"
 
 @pytest.fixture
 def store(tmp_path: Path) -> OwnJobs:
-    made = OwnJobs(JobStore(tmp_path, queue_limit=10, changed=lambda job: None), NOBODY)
+    made = OwnJobs(JobStore(tmp_path, limits=Limits(queue=10), changed=lambda job: None), NOBODY)
     made.submit(
         JobSpec(job=JOB, shot="s", engine="draft", frames=FrameRange(1, 2), roles=(Role.PLATE, Role.REMOVE))
     )

@@ -21,6 +21,7 @@ from void_server import server as server_module
 from void_server.config import Config
 from void_server.jobs import NOBODY, JobStore
 from void_server.key_folder import KeyFolder
+from void_server.limits import Limits
 from void_server.local_server import LocalServer
 from void_server.server import Server
 from void_wire import codec, keys, sockets
@@ -292,13 +293,13 @@ def test_others_jobs_are_listed_where_the_config_says_so(
 
 
 def test_jobs_of_a_release_without_keys_are_the_machine_s_own(tmp_path: Path) -> None:
-    store = JobStore(tmp_path, queue_limit=9, changed=lambda job: None)
+    store = JobStore(tmp_path, limits=Limits(queue=9), changed=lambda job: None)
     store.submit(SPEC, NOBODY)
     store.close()
     with closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as old:
         old.execute("ALTER TABLE jobs DROP COLUMN owner")
     for _ in range(2):
-        store = JobStore(tmp_path, queue_limit=9, changed=lambda job: None)
+        store = JobStore(tmp_path, limits=Limits(queue=9), changed=lambda job: None)
         assert [status.job for status in store.statuses(NOBODY)] == [SPEC.job]
         assert store.statuses("ab" * 32) == []
         with pytest.raises(IllegalTransition):

@@ -16,16 +16,26 @@ app = typer.Typer()
 
 
 @app.command()
-def jobs(server: ServerAddress = LOCAL) -> None:
+def jobs(
+    server: ServerAddress = LOCAL,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Delete your jobs that have ended, with all their frames.")
+    ] = False,
+) -> None:
     """List your jobs on the server, newest first; those of others where it tells of them."""
     from rich.console import Console
     from rich.table import Column, Table
 
-    from void_wire.client import Client
+    from void_wire.client import ENDED, Client
 
     with Client(server, patience_s=5.0) as client:
         client.connect()
         statuses, others = client.jobs(), client.others()
+        if purge:
+            ended = [status.job for status in statuses if status.state in ENDED]
+            freed = sum(client.purge(job) for job in ended)
+            print(f"{len(ended)} jobs that had ended are deleted, with {freed / 1e6:.1f} MB.")
+            return
     job = Column("job", no_wrap=True)  # whole: void fetch asks for it
     table = Table(job, "shot", "range", "engine", "state", "progress", box=None)
     for status in statuses:

@@ -33,7 +33,30 @@ def serve(
     memory: Annotated[str | None, typer.Option(help="auto, resident, offload, group, low")] = None,
     credit: Annotated[int | None, typer.Option(help="Frames a client may have on the way.")] = None,
     max_frame_mb: Annotated[int | None, typer.Option(help="Largest file taken for a frame.")] = None,
-    queue_limit: Annotated[int | None, typer.Option(help="Unfinished jobs at once.")] = None,
+    frames_per_job: Annotated[int | None, typer.Option(help="Frames of a job at most.")] = None,
+    jobs_per_key: Annotated[int | None, typer.Option(help="Unfinished jobs of one key at once.")] = None,
+    queue_limit: Annotated[int | None, typer.Option(help="Unfinished jobs of everybody at once.")] = None,
+    quota_gb: Annotated[
+        int | None, typer.Option(help="What one key's jobs may have on disk; 0: no limit.")
+    ] = None,
+    max_connections: Annotated[int | None, typer.Option(help="Connections to either port at once.")] = None,
+    worker_memory_gb: Annotated[
+        int | None, typer.Option(help="Memory of the process that decodes; 0: what the machine has.")
+    ] = None,
+    keep_days: Annotated[
+        int | None, typer.Option(help="Jobs that have ended are deleted after this; 0: never.")
+    ] = None,
+    keep_gb: Annotated[
+        int | None,
+        typer.Option(help="Jobs that have ended keep this at most, the oldest go first; 0: no limit."),
+    ] = None,
+    receive_hours: Annotated[
+        int | None, typer.Option(help="A job that gets no frame for so long is given up; 0: never.")
+    ] = None,
+    private: Annotated[
+        bool | None,
+        typer.Option("--private", help="Leave prompts out of the results' metadata and sidecars."),
+    ] = None,
     idle_exit_s: Annotated[int | None, typer.Option(help="Leave after this long with nothing to do.")] = None,
     ready: Annotated[
         Path | None, typer.Option(help="Write the address to this file once it listens.")
@@ -55,7 +78,16 @@ def serve(
         "memory": memory,
         "credit": credit,
         "max_frame_mb": max_frame_mb,
+        "frames_per_job": frames_per_job,
+        "jobs_per_key": jobs_per_key,
         "queue_limit": queue_limit,
+        "quota_gb": quota_gb,
+        "max_connections": max_connections,
+        "worker_memory_gb": worker_memory_gb,
+        "keep_days": keep_days,
+        "keep_gb": keep_gb,
+        "receive_hours": receive_hours,
+        "private": private,
         "idle_exit_s": idle_exit_s,
     }
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

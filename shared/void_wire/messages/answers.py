@@ -95,6 +95,15 @@ class SignTable:
 
 
 @dataclass(frozen=True)
+class Purged:
+    """The job is not there, or no longer; its files had ``size_bytes``."""
+
+    kind: ClassVar[str] = "purged"
+    job: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Refused:
     """The request failed; ``code`` names a class of void_wire.errors."""
 

@@ -81,6 +81,14 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class Purge:
+    """Delete a job that has ended, with all its frames; answered by Purged."""
+
+    kind: ClassVar[str] = "purge"
+    job: str
+
+
+@dataclass(frozen=True)
 class ListJobs:
     """Every job the server knows, newest first; answered by JobList."""
 
