@@ -14,6 +14,7 @@ from typing import Any
 import platformdirs
 
 from void_server.limits import GB, Limits
+from void_server.logs import FORMATS
 from void_server.retention import Retention
 from void_wire import messages, sockets
 from void_wire.errors import SettingsError
@@ -58,6 +59,7 @@ class Config:
     keep_gb: int = 0  # of jobs that have ended, the oldest are deleted above; 0: no limit
     receive_hours: int = 24  # a job that gets no frame for so long is cancelled; 0: never
     private: bool = False  # prompts stay here: not in what leaves
+    log_format: str = "text"  # or json: an object a line
     idle_exit_s: int = 0  # leave after this long without a job or a message; 0: stay
 
     def __post_init__(self) -> None:
@@ -71,6 +73,8 @@ class Config:
         object.__setattr__(self, "keys", str(keys.absolute()))
         if self.memory not in MEMORY_MODES:
             raise SettingsError(f"memory is {self.memory!r}; choose one of {', '.join(MEMORY_MODES)}.")
+        if self.log_format not in FORMATS:
+            raise SettingsError(f"log_format is {self.log_format!r}; choose one of {', '.join(FORMATS)}.")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise SettingsError(f"device is {self.device!r}; choose auto, cpu, cuda or cuda:N.")
         if self.raft_weights and not Path(self.raft_weights).is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 
 import zmq
 
@@ -13,6 +14,7 @@ from void_server.listener import Listener
 from void_server.own_jobs import OwnJobs
 from void_server.uploads import Uploads
 from void_wire import codec, sockets
+from void_wire.client import FETCH_CREDIT
 from void_wire.errors import MissingFrames, NotAuthorised, SettingsError, TransportError, VoidError
 from void_wire.messages import FetchFrame, FrameHeader, FrameRefused
 
@@ -29,6 +31,7 @@ class FrameChannel:
         store: the jobs.
         max_frame_bytes: larger frames are refused, larger messages drop their sender.
         max_connections: at once.
+        credit: frames a client may have sent and not acknowledged.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class FrameChannel:
         store: JobStore,
         max_frame_bytes: int,
         max_connections: int,
+        credit: int,
     ) -> None:
         self._gate = gate
         self._store = store
@@ -46,11 +50,15 @@ class FrameChannel:
         self._socket = context.socket(zmq.ROUTER)
         sockets.prepare_for_frames(self._socket, address, max_frame_bytes + codec.MAX_REQUEST_BYTES)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        # Twice, since ZeroMQ hears of what a peer has read at every half of it: who keeps to its credit is never full.
+        for mark in (zmq.SNDHWM, zmq.RCVHWM):
+            self._socket.setsockopt(mark, 2 * max(credit, FETCH_CREDIT))
         try:
             self._listener = Listener(gate, self._socket, address, max_connections)
         except zmq.ZMQError:
             self._socket.close()
             raise
+        self._cut_off: deque[bytes] = deque(maxlen=64)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="frames", daemon=True)
         self._thread.start()
@@ -69,7 +77,10 @@ class FrameChannel:
             self._listener.count()
             if self._socket in events:
                 try:
-                    self._send(*self._serve(self._socket.recv_multipart(copy=False)))
+                    parts = self._socket.recv_multipart(copy=False)
+                    descriptor = parts[0].get(zmq.SRCFD)
+                    if parts[0].bytes not in self._cut_off:
+                        self._send(descriptor, *self._serve(parts))
                 except Exception:
                     log.exception("a frame message failed")
         self._listener.close()
@@ -115,14 +126,17 @@ class FrameChannel:
         header = FrameHeader(asked.job, asked.role, asked.frame, len(payload), digest)
         return [codec.encode(header), payload]
 
-    def _send(self, peer: bytes, parts: list[bytes]) -> None:
-        """Answer without ever waiting: a peer that is gone or full asks again."""
+    def _send(self, descriptor: int, peer: bytes, parts: list[bytes]) -> None:
+        """Answer without ever waiting. Who has no room for an answer has asked for more than its credit: cut off."""
         if not parts:
             return
+        self._socket.getsockopt(zmq.EVENTS)  # makes libzmq notice what the peer has read since
         try:
             self._socket.send_multipart([peer, *parts], zmq.NOBLOCK, copy=False)
         except zmq.Again:
-            log.info("a slow client's frame was not queued; it will ask again")
+            self._cut_off.append(peer)  # what it has sent already is passed over
+            log.warning("a client asks for more than its credit and does not read it: cut off")
+            self._listener.hang_up(descriptor)
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise

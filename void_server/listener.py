@@ -50,7 +50,7 @@ class Listener:
                 continue
             self._connected.add(event["value"])
             if len(self._connected) > self._max_connections:
-                _hang_up(event["value"])
+                self.hang_up(event["value"])
                 if not self._full:
                     log.warning(
                         "%s has %d connections, its limit (max_connections): nobody new gets in until one leaves; "
@@ -60,18 +60,17 @@ class Listener:
                     )
                 self._full = True
 
+    def hang_up(self, descriptor: int) -> None:
+        """Shut a connection that ZeroMQ accepted; ZeroMQ closes it then, and says so.
+
+        Should the descriptor have been closed and given anew meanwhile, it is that of another connection (hung up on,
+        and coming again), or of no socket (left as it is).
+        """
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the socket; what is queued has 0.2 s to leave."""
         self._socket.disable_monitor()
         self.monitor.close(linger=0)
         self._socket.close(linger=200)
-
-
-def _hang_up(descriptor: int) -> None:
-    """Shut a connection that ZeroMQ accepted; it closes it then, and says so.
-
-    Should the descriptor have been closed and given anew meanwhile, it is that of another connection (hung up on, and
-    coming again), or of no socket (left as it is).
-    """
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
-        connection.shutdown(socket.SHUT_RDWR)

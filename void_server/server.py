@@ -142,10 +142,9 @@ class Server:
             changed = self._empty_inbox()
             with self._patience():
                 self._start_next()
+                self._tidy()
             self._answer_watchers(changed)
             self._worker.check_grace()
-            with self._patience():
-                self._tidy()
 
     def stop(self) -> None:
         """End run() soon. Any thread, or a signal handler."""
@@ -191,6 +190,7 @@ class Server:
                     self._store,
                     self._config.max_frame_bytes,
                     self._config.max_connections,
+                    self._config.credit,
                 )
                 return control, listener, frames
             except zmq.ZMQError as error:
@@ -227,6 +227,10 @@ class Server:
 
     def _answer(self, peer: bytes, owner: str, request: Any, number: int) -> Any | None:
         jobs = OwnJobs(self._store, owner)
+        if isinstance(request, (Submit, Rerun, Cancel, Purge)):
+            job = request.job if isinstance(request, (Cancel, Purge)) else request.spec.job
+            name = self._gate.name(owner)
+            log.info("%s of job %s by %s", request.kind, job, name, extra={"job": job, "key": name})
         if isinstance(request, Hello):
             return self._welcome(request)
         if isinstance(request, Submit):
@@ -365,17 +369,17 @@ class Server:
             self._store.add_signs(job, event.frame, event.signs)
         elif isinstance(event, Finished):
             self._end(lambda: self._store.move(job, State.DONE, record=event.record))
-            log.info("job %s done", job)
+            log.info("job %s done", job, extra={"job": job})
         elif isinstance(event, Stopped):
             self._end(lambda: self._store.move(job, State.CANCELLED))
-            log.info("job %s cancelled", job)
+            log.info("job %s cancelled", job, extra={"job": job})
         elif isinstance(event, Failed):
             cancelled = self._store.state(job) is State.CANCELLING and event.code == "engine.worker_died"
             error = None if cancelled else from_code(event.code, event.sentence)
             self._end(
                 lambda: self._store.move(job, State.CANCELLED if cancelled else State.FAILED, error=error)
             )
-            log.warning("job %s: %s", job, event.sentence)
+            log.warning("job %s: %s", job, event.sentence, extra={"job": job})
 
     def _end(self, move: Callable[[], None]) -> None:
         move()
@@ -387,7 +391,7 @@ class Server:
         job = self._store.next_queued()
         if job is not None:
             self._store.move(job, State.RUNNING)
-            log.info("job %s starts", job)
+            log.info("job %s starts", job, extra={"job": job})
             self._worker.run(self._store.spec(job), self._store.folder(job).path)
 
     def _tidy(self) -> None:
@@ -402,9 +406,10 @@ class Server:
                 "given up: send the shot again as a new job."
             )
             self._store.move(job, State.CANCELLED, error=error)
-            log.info("job %s: %s", job, error)
+            log.info("job %s: %s", job, error, extra={"job": job})
         for job in policy.expired(kept, now):
-            log.info("job %s is deleted, with %.1f MB", job, self._store.purge(job) / 1e6)
+            size_bytes = self._store.purge(job)
+            log.info("job %s is deleted, with %.1f MB", job, size_bytes / 1e6, extra={"job": job})
 
     def _idle(self) -> bool:
         limit = self._config.idle_exit_s

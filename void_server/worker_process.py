@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from void_server import logs
 from void_server.job_folder import JobFolder
 from void_server.limits import GB
 from void_server.progress import Cancelled
@@ -130,6 +131,6 @@ def _own_pipes() -> Iterator[BinaryIO]:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.start("text")
     requests, events = _own_pipes()
     WorkerProcess(requests, events).main()

@@ -202,7 +202,7 @@ def test_detach_list_fetch_cancel(shot: ShotOnDisk, start_server: StartServer, t
 
 def test_an_ipc_server(shot: ShotOnDisk, start_server: StartServer, tmp_path: Path) -> None:
     folder = tmp_path / "s"
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     server = start_server(f"ipc://{folder}/void.sock")
     assert (folder / "void.sock").stat().st_mode & 0o077 == 0
     with Client(server.address) as client:

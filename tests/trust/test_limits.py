@@ -128,7 +128,7 @@ def test_every_limit_is_in_the_table_as_it_is() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts in /proc")
 def test_connections_are_bounded_and_those_there_are_kept(
-    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+    start_server: StartServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOID_MAX_CONNECTIONS", "12")
     server = start_server(weights=None)
@@ -151,7 +151,7 @@ def test_connections_are_bounded_and_those_there_are_kept(
         stack.close()
         with Client(server.address, patience_s=10) as another:
             assert another.connect().protocol == 1
-    log = (Path(server.process.args[server.process.args.index("--data-dir") + 1]) / "server.log").read_text()  # type: ignore[index]
+    log = (tmp_path / "data" / "server.log").read_text()
     assert "has 12 connections, its limit (max_connections)" in log
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from void_server.cli.arguments import LOCAL, ServerAddress
 from void_server.cli.endings import tell_end
 from void_wire.errors import SettingsError
-from void_wire.messages import JobStatus, Role, State
+from void_wire.messages import JobStatus, OthersJob, Role, State
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 app = typer.Typer()
+
+SHOWN_ENDED = 5
+"""Jobs that have ended, in void top."""
 
 
 @app.command()
@@ -24,7 +32,6 @@ def jobs(
 ) -> None:
     """List your jobs on the server, newest first; those of others where it tells of them."""
     from rich.console import Console
-    from rich.table import Column, Table
 
     from void_wire.client import ENDED, Client
 
@@ -36,26 +43,30 @@ def jobs(
             freed = sum(client.purge(job) for job in ended)
             print(f"{len(ended)} jobs that had ended are deleted, with {freed / 1e6:.1f} MB.")
             return
-    job = Column("job", no_wrap=True)  # whole: void fetch asks for it
-    table = Table(job, "shot", "range", "engine", "state", "progress", box=None)
-    for status in statuses:
-        table.add_row(
-            status.job,
-            status.shot,
-            str(status.frames),
-            status.engine,
-            status.state.value,
-            _progress_text(status),
-        )
-    Console().print(table)
-    if others:
-        table = Table("owner", job, "shot", "range", "engine", "state", "place", box=None)
-        for other in others:
-            place = str(other.queue_place or "")
-            table.add_row(
-                other.owner, other.job, other.shot, str(other.frames), other.engine, other.state.value, place
-            )
-        Console().print("\nOf others:", table, sep="\n")
+    Console().print(_tables(statuses, others))
+
+
+@app.command()
+def top(
+    server: ServerAddress = LOCAL,
+    every_s: Annotated[float, typer.Option("--every", help="Seconds between looks.", min=0.2)] = 1.0,
+) -> None:
+    """Watch the queue: jobs that have not ended, and the last that have. Ctrl-C leaves."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from void_wire.client import ENDED, Client
+
+    console = Console()
+    with Client(server, patience_s=5.0) as client, contextlib.suppress(KeyboardInterrupt):
+        client.connect()
+        with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+            while True:
+                mine, others = client.jobs(), client.others()
+                going = [status for status in mine if status.state not in ENDED]
+                ended = [status for status in mine if status.state in ENDED]
+                live.update(_tables([*going, *ended[:SHOWN_ENDED]], others), refresh=True)
+                time.sleep(every_s)
 
 
 @app.command()
@@ -125,3 +136,30 @@ def _progress_text(status: JobStatus) -> str:
     if status.stage is not None:
         return f"{status.stage.value} {status.step}/{status.steps}"
     return status.error or f"{len(status.ready.get(Role.RESULT, []))} frames"
+
+
+def _tables(statuses: list[JobStatus], others: list[OthersJob]) -> Group:
+    """One's own jobs as a table, and those of others under it where there are any."""
+    from rich.console import Group
+    from rich.table import Column, Table
+
+    job = Column("job", no_wrap=True)  # whole: void fetch asks for it
+    mine = Table(job, "shot", "range", "engine", "state", "progress", box=None)
+    for status in statuses:
+        mine.add_row(
+            status.job,
+            status.shot,
+            str(status.frames),
+            status.engine,
+            status.state.value,
+            _progress_text(status),
+        )
+    if not others:
+        return Group(mine)
+    theirs = Table("owner", job, "shot", "range", "engine", "state", "place", box=None)
+    for other in others:
+        place = str(other.queue_place or "")
+        theirs.add_row(
+            other.owner, other.job, other.shot, str(other.frames), other.engine, other.state.value, place
+        )
+    return Group(mine, "\nOf others:", theirs)

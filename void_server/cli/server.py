@@ -1,8 +1,7 @@
-"""``void serve``."""
+"""``void serve`` and ``void doctor``."""
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import Annotated
@@ -57,12 +56,16 @@ def serve(
         bool | None,
         typer.Option("--private", help="Leave prompts out of the results' metadata and sidecars."),
     ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(help="text, or json: an object a line, with job and key.")
+    ] = None,
     idle_exit_s: Annotated[int | None, typer.Option(help="Leave after this long with nothing to do.")] = None,
     ready: Annotated[
         Path | None, typer.Option(help="Write the address to this file once it listens.")
     ] = None,
 ) -> None:
     """Run the server. On loopback and ipc anybody on this machine is let in, elsewhere keys alone (void keys)."""
+    from void_server import logs
     from void_server.config import load
     from void_server.server import serve as run_server
 
@@ -88,13 +91,36 @@ def serve(
         "keep_gb": keep_gb,
         "receive_hours": receive_hours,
         "private": private,
+        "log_format": log_format,
         "idle_exit_s": idle_exit_s,
     }
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = load(config, os.environ, flags)
+    logs.start(settings.log_format)
 
     def listens(at: str) -> None:
         print(f"VOID server listens at {at}", flush=True)
         if ready is not None:
             write_whole(ready, at.encode())
 
-    run_server(load(config, os.environ, flags), ready=listens)
+    run_server(settings, ready=listens)
+
+
+@app.command()
+def doctor(
+    config: Annotated[Path | None, typer.Option(help="The TOML file that void serve is given.")] = None,
+    address: Annotated[str | None, typer.Option(help="As of void serve.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="As of void serve.")] = None,
+    weights: WeightsFolder = None,
+) -> None:
+    """Look whether a server can run here: versions, GPU, disk, clock, keys, port, weights, and a job over loopback."""
+    from rich.console import Console
+
+    from void_server.config import load
+    from void_server.doctor import examine
+
+    flags = {"address": address, "data_dir": data_dir, "weights": weights}
+    console, fine = Console(highlight=False, soft_wrap=True), True
+    for found in examine(load(config, os.environ, flags)):
+        console.print(f"{'ok ' if found.fine else 'FIX'}  {found.name:9} {found.says}", markup=False)
+        fine &= found.fine
+    raise typer.Exit(0 if fine else 1)
