@@ -27,15 +27,16 @@ class Handshake:
     def check(self) -> None:
         """Raise NotAuthorised once it is known that this client does not get in."""
         while self.monitor.poll(0):
-            event = recv_monitor_message(self.monitor)["event"]
+            news = recv_monitor_message(self.monitor)
+            event = news["event"]
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 raise NotAuthorised(
                     f"The server at {self._connection} does not know your key, or does no longer: ask who runs it for "
                     "a new connection string (void keys add NAME)."
                 )
-            if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            if news["value"] == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
                 raise NotAuthorised(self._mismatch())
-            self._broken_off = event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+            self._broken_off = event != zmq.EVENT_HANDSHAKE_SUCCEEDED
 
     def give_up(self) -> None:
         """After a long silence: raise NotAuthorised when somebody was there and broke off every time."""

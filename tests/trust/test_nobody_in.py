@@ -370,6 +370,24 @@ def test_without_zap_s_word_a_message_is_nobody_s(
             thread.join()
 
 
+def test_without_the_authenticator_nobody_gets_in(tmp_path: Path, key_folder: KeyFolder) -> None:
+    """ZeroMQ lets everybody in when nobody answers its question, unless it is told not to."""
+    config = Config(address="tcp://127.0.0.1:0", data_dir=str(tmp_path / "data"), require_keys=True)
+    with Server(config) as server:
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            right = key_folder.add("anna", server.address)
+            server._gate.close()
+            for data in (False, True):
+                with dealer(right, data) as peer:
+                    peer.send(HELLO)
+                    assert not peer.poll(1000)
+        finally:
+            server.stop()
+            thread.join()
+
+
 def test_a_broken_key_folder_lets_nobody_in(
     server: LocalServer, give: Give, key_folder: KeyFolder, tmp_path: Path
 ) -> None:
