@@ -74,7 +74,7 @@ class Gate:
             public = b""
         if not self._knows(public):
             raise NotAuthorised(
-                "The server does no longer know your key: ask who runs it for a new connection string (void keys add "
+                "The server no longer knows your key: ask who runs it for a new connection string (void keys add "
                 "NAME)."
             )
         return public.hex()

@@ -31,7 +31,7 @@ class Handshake:
             event = news["event"]
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 raise NotAuthorised(
-                    f"The server at {self._connection} does not know your key, or does no longer: ask who runs it for "
+                    f"The server at {self._connection} does not know your key, or no longer does: ask who runs it for "
                     "a new connection string (void keys add NAME)."
                 )
             if news["value"] == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:

@@ -206,9 +206,9 @@ def test_a_revoked_key_is_refused_from_its_next_message_on(
         fetch = FetchFrame(SPEC.job, Role.PLATE, 1)
         assert isinstance(ask(data, fetch), FrameHeader)
         key_folder.revoke("anna")
-        with pytest.raises(NotAuthorised, match="does no longer know your key"):
+        with pytest.raises(NotAuthorised, match="no longer knows your key"):
             client.watch(SPEC.job)
-        with pytest.raises(NotAuthorised, match="does no longer know your key"):
+        with pytest.raises(NotAuthorised, match="no longer knows your key"):
             list(client.fetch(SPEC.job, Role.PLATE, [1], lambda n: tmp_path / "home"))
         for message, payload in (
             (fetch, ()),
@@ -287,9 +287,10 @@ def test_others_jobs_are_listed_where_the_config_says_so(
         assert client.others() == []
         with pytest.raises(UnknownJob):
             other.spec(SPEC.job)
-    shown = void("jobs", "--server", ben.secret_text())
-    assert "anna" in shown.stdout
-    assert SPEC.job in shown.stdout
+        other.submit(replace(SPEC, job="bens-job-1"))
+    mine, theirs = void("jobs", "--server", ben.secret_text()).stdout.split("Of others:")
+    assert ("bens-job-1" in mine, SPEC.job in mine) == (True, False)
+    assert ("bens-job-1" in theirs, SPEC.job in theirs, "anna" in theirs) == (False, True, True)
 
 
 def test_jobs_of_a_release_without_keys_are_the_machine_s_own(tmp_path: Path) -> None:

@@ -139,12 +139,11 @@ def _progress_text(status: JobStatus) -> str:
 
 
 def _tables(statuses: list[JobStatus], others: list[OthersJob]) -> Group:
-    """One's own jobs as a table, and those of others under it where there are any."""
+    """One's own jobs as a table, their ids whole since void fetch asks for them; under it those of others, if any."""
     from rich.console import Group
     from rich.table import Column, Table
 
-    job = Column("job", no_wrap=True)  # whole: void fetch asks for it
-    mine = Table(job, "shot", "range", "engine", "state", "progress", box=None)
+    mine = Table(Column("job", no_wrap=True), "shot", "range", "engine", "state", "progress", box=None)
     for status in statuses:
         mine.add_row(
             status.job,
@@ -156,7 +155,9 @@ def _tables(statuses: list[JobStatus], others: list[OthersJob]) -> Group:
         )
     if not others:
         return Group(mine)
-    theirs = Table("owner", job, "shot", "range", "engine", "state", "place", box=None)
+    theirs = Table(
+        "owner", Column("job", no_wrap=True), "shot", "range", "engine", "state", "place", box=None
+    )
     for other in others:
         place = str(other.queue_place or "")
         theirs.add_row(
