@@ -6,7 +6,7 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from void_wire.connection import Connection
-from void_wire.errors import NotAuthorised
+from void_wire.errors import NotAuthorised, TransportError
 
 _EVENTS = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -39,16 +39,16 @@ class Handshake:
             self._broken_off = event != zmq.EVENT_HANDSHAKE_SUCCEEDED
 
     def give_up(self) -> None:
-        """After a long silence: raise NotAuthorised when somebody was there and broke off every time."""
+        """After a long silence: raise TransportError when somebody was there and broke off every time."""
         if self._broken_off:
-            raise NotAuthorised(
-                f"What listens at {self._connection} breaks off every greeting. Either no server stands behind it (a "
-                "tunnel without its far end), or it is not the one that your key is for: ask who runs it for a new "
-                "connection string."
+            or_else = (
+                "it is not the one that your key is for: ask who runs it for a new connection string."
                 if self._connection.key
-                else f"What listens at {self._connection} breaks off every greeting. Either no server stands behind it "
-                "(a tunnel without its far end), or it asks for a key: put the connection string you were given into "
-                "VOID_KEY."
+                else "it asks for a key: put the connection string you were given into VOID_KEY."
+            )
+            raise TransportError(
+                f"What listens at {self._connection} breaks off every greeting. Either it is no VOID server (another "
+                f"program, or a tunnel without its far end), or {or_else}"
             )
 
     def _mismatch(self) -> str:

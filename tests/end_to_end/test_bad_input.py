@@ -33,7 +33,7 @@ from void_wire.errors import (
     ServerBusy,
     SettingsError,
     ShotError,
-    Unreachable,
+    TransportError,
     UnsupportedImage,
     from_code,
 )
@@ -642,18 +642,23 @@ def test_an_address_that_is_none(garbage: ShotOnDisk, refused: Refused, tmp_path
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"], ids=["silent", "http"]
+    ("answer", "says"),
+    [
+        (b"", "Address already in use"),
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "it is no VOID server"),
+    ],
+    ids=["silent", "http"],
 )
 def test_something_else_listens_there(
-    answer: bytes, garbage: ShotOnDisk, refused: Refused, tmp_path: Path
+    answer: bytes, says: str, garbage: ShotOnDisk, refused: Refused, tmp_path: Path
 ) -> None:
     with something_else(answer) as port:
         sentence = refused(
             *DRAFT, *sequences(garbage), "--out", tmp_path / "r.%04d.exr", address=f"127.0.0.1:{port}"
         )
         assert f"tcp://127.0.0.1:{port}" in sentence
-        assert "Address already in use" in sentence
-        with Client(f"127.0.0.1:{port}", patience_s=0.5) as client, pytest.raises(Unreachable):
+        assert says in sentence
+        with Client(f"127.0.0.1:{port}", patience_s=0.5) as client, pytest.raises(TransportError):
             client.connect()
 
 
