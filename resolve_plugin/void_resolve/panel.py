@@ -133,7 +133,7 @@ class ResolvePanel(QtWidgets.QWidget):
         named = (str(macro.read().get("server") or "") for macro in self._macros)
         try:
             given = environment.get("VOID_SERVER", "") or next((one for one in named if one.strip()), "")
-            return server_address(given, {}), ""
+            return server_address(given, environment), ""
         except SettingsError as error:
             return sockets.full_address(sockets.DEFAULT_ADDRESS), str(error)
 
