@@ -10,6 +10,7 @@ Exit code 1 where anything was contradicted. Read the report before you send it:
 
 from __future__ import annotations
 
+import importlib
 import json
 import platform
 import sys
@@ -122,7 +123,7 @@ def _about(app: Host) -> Dict[str, str]:
     }
     for module in ("PySide6", "PySide2", "tkinter", "numpy"):
         try:
-            __import__(module)
+            importlib.import_module(module)
             about[module] = "is there"
         except ImportError:
             about[module] = "is not there"
