@@ -261,7 +261,7 @@ def test_a_shot_that_the_model_leaves_as_it_is_says_so(
     monkeypatch.setattr(
         Oracle,
         "remove",
-        lambda self, plate, quadmask, prompt, settings, progress: iter(
+        lambda self, plate, quadmask, prompt, settings, progress, milestones: iter(
             [Decoded(1, 0, plate * np.float32(1))]
         ),
     )
