@@ -11,6 +11,8 @@ import psutil
 if sys.platform != "win32":
     import resource
 
+NVIDIA = Path("/proc/driver/nvidia")
+
 OOM_SCORE = "500"
 """Of 1000, over the server's: where the kernel has to end a process it ends the worker."""
 
@@ -23,12 +25,15 @@ def limit_memory(limit_bytes: int) -> int:
     here. An allocation beyond it fails in the process that asks for it. Linux alone counts this way.
 
     Args:
-        limit_bytes: 0 takes what the machine has.
+        limit_bytes: 0 takes what the machine has; where there is an NVIDIA driver, whose own mappings have not been
+            counted on any machine yet, it sets no bound.
     """
     if sys.platform != "linux":
         return 0
     with contextlib.suppress(OSError):  # in a container that has no such file
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
+    if not limit_bytes and NVIDIA.exists():
+        return 0
     bound = limit_bytes or psutil.virtual_memory().total
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard != resource.RLIM_INFINITY:

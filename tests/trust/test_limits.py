@@ -2,7 +2,9 @@
 
 import dataclasses
 import re
+import resource
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -177,6 +179,29 @@ def test_a_picture_over_the_worker_s_memory_costs_its_job_alone(
                 assert "worker may take, 1 GB (worker_memory_gb)" in status.error
             else:
                 assert status.state is State.DONE, status.error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone counts so")
+@pytest.mark.parametrize(("driver", "asked_gb"), [(True, 0), (True, 3), (False, 0), (False, 3)])
+def test_beside_an_nvidia_driver_memory_is_bound_where_it_is_asked_for(
+    tmp_path: Path, driver: bool, asked_gb: int
+) -> None:
+    if driver:
+        (tmp_path / "nvidia").touch()
+    script = (
+        "import resource; from pathlib import Path; from void_server import worker_memory as own;"
+        f"own.NVIDIA = Path({str(tmp_path / 'nvidia')!r}); told = own.limit_memory({asked_gb} << 30);"
+        "print(told, resource.getrlimit(resource.RLIMIT_DATA)[0])"
+    )
+    told, bound = map(
+        int, subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.PIPE).stdout.split()
+    )
+    if asked_gb:
+        assert told == bound == asked_gb << 30
+    elif driver:
+        assert (told, bound) == (0, resource.getrlimit(resource.RLIMIT_DATA)[0])
+    else:
+        assert told == bound > 1 << 28
 
 
 def test_config_bounds_each_limit() -> None:
