@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import resource
 import socket
 import subprocess
 import sys
@@ -186,6 +185,8 @@ def test_a_picture_over_the_worker_s_memory_costs_its_job_alone(
 def test_beside_an_nvidia_driver_memory_is_bound_where_it_is_asked_for(
     tmp_path: Path, driver: bool, asked_gb: int
 ) -> None:
+    import resource  # Unix alone has it
+
     if driver:
         (tmp_path / "nvidia").touch()
     script = (
