@@ -19,11 +19,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN, SHARED = ROOT / "nuke_plugin", ROOT / "shared"
-sys.path[:0] = [str(PLUGIN), str(ROOT / "install")]
+sys.path.insert(0, str(ROOT / "install"))
 
 import wheels as vendored  # noqa: E402
 
-from void_nuke.packages import PYTHONS  # noqa: E402
+PYTHONS = ((3, 9), (3, 10), (3, 11))
+"""Of Nuke 14, 15 and 16."""
 
 NOTE = "void-nuke-folder.txt"
 """Stands in a folder that this program made, and lists what is in it."""

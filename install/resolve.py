@@ -22,8 +22,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PLUGIN, SHARED, NUKE = ROOT / "resolve_plugin", ROOT / "shared", ROOT / "nuke_plugin"
-sys.path[:0] = [str(NUKE), str(ROOT / "install")]
+PLUGIN, SHARED = ROOT / "resolve_plugin", ROOT / "shared"
+sys.path.insert(0, str(ROOT / "install"))
 
 import wheels as vendored  # noqa: E402
 
@@ -34,9 +34,6 @@ HOME = "VOID"
 """The folder, beside Scripts and Templates, with everything that is not a script or a template."""
 NOTE = "installed.txt"
 """In it: every path that was written, relative to the Fusion folder."""
-
-_PURE = ("__init__.py", "knobs.py", "packages.py", "snapshot.py")
-"""Of void_nuke: the table of settings and what makes a job of it, which know no Nuke."""
 
 
 def main(arguments: list[str]) -> int:
@@ -197,10 +194,6 @@ def _sources(home: Path) -> Iterator[str]:
     ):
         shutil.copytree(str(source), str(home / source.name), ignore=clean)
         yield source.name
-    (home / "void_nuke").mkdir()
-    for name in _PURE:
-        shutil.copy(str(NUKE / "void_nuke" / name), str(home / "void_nuke" / name))
-    yield "void_nuke"
     for source in (PLUGIN / "templates" / "VOID.setting", ROOT / "LICENSE"):
         shutil.copy(str(source), str(home / source.name))
         yield source.name

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "nuke_plugin"))
+sys.path.insert(0, str(ROOT / "shared"))
 
-from void_nuke.packages import SYSTEMS, folder_name  # noqa: E402
+from void_host.packages import SYSTEMS, folder_name  # noqa: E402
 
 WANTED = ("pyzmq>=26", "msgpack>=1.0.5")
 

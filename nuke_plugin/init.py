@@ -11,7 +11,7 @@ nuke.pluginAddPath(_HERE + "/gizmos")
 if _HERE not in sys.path:
     sys.path.append(_HERE)
 try:
-    from void_nuke import packages
+    from void_host import packages
 
     packages.add(_HERE)
 except Exception as _error:  # nothing of ours may keep Nuke from starting

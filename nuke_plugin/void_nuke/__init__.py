@@ -10,6 +10,6 @@ def render(node: Any) -> Optional[Exception]:
 
     Returns what went wrong, having said so in the node; None when all frames are home.
     """
-    from void_nuke import controller  # init.py finds our packages through this one, before they are there
+    from void_nuke import controller  # here, because half of this package needs no Nuke
 
     return controller.render(node)

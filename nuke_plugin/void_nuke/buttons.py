@@ -7,19 +7,23 @@ from typing import Any, Callable
 
 from void_host.address import server_address
 from void_host.removal import ASK_PATIENCE_S
+from void_host.settings import SETTINGS
 from void_nuke import controller, farm, host
-from void_nuke.knobs import BY_NAME, KNOBS
+from void_nuke.knobs import BY_NAME
 from void_nuke.snapshot import output_path, take
 from void_wire.client import Client
 from void_wire.errors import VoidError
 from void_wire.messages import DRAFT_HAS_NO
 
-_MODEL_ONLY = tuple(
-    knob.name
-    for knob in KNOBS
-    if knob.sets == "prompt"
-    or knob.sets.startswith("void.")
-    or knob.sets.partition("picture.")[2] in DRAFT_HAS_NO
+_MODEL_ONLY = (
+    *(
+        setting.name
+        for setting in SETTINGS
+        if setting.sets == "prompt"
+        or setting.sets.startswith("void.")
+        or setting.sets.partition("picture.")[2] in DRAFT_HAS_NO
+    ),
+    "box",
 )
 """Knobs that say nothing to engine draft."""
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
 
+from void_host.box import box_of
 from void_host.output import pass1_path, version_in
 from void_host.removal import ASK_PATIENCE_S, Exported, Removal, Stopped
 from void_host.shot import Shot
 from void_nuke import export, first_look, host
-from void_nuke.snapshot import box_of, take
+from void_nuke.snapshot import take
 from void_wire.client import Client
 from void_wire.errors import EmptyMatte, SettingsError, VoidError
 from void_wire.messages import JobStatus
@@ -220,9 +220,7 @@ class NodeScreen:
         """What the server says of the memory it took, and the box where the model looked."""
         if "memory_mode" in status.record:
             self._tell({"memory": status.record["memory_mode"]})
-        crop = status.record.get("crop", "")
-        if re.fullmatch(r"\d+,\d+,\d+,\d+", crop):
-            host.on_main(self._show_box, crop)
+        host.on_main(self._show_box, status.record.get("crop", ""))
 
     def warn(self, error: VoidError) -> None:
         """In a window."""
@@ -238,8 +236,10 @@ class NodeScreen:
 
     def _show_box(self, crop: str) -> None:
         node = host.find(self._name)
-        if node is not None and node.input(0) is not None:
-            host.write(node, {"box": box_of(crop, node.input(0).format().height())})
+        plate = node.input(0) if node is not None else None
+        box = box_of(crop, plate.format().height()) if plate is not None else None
+        if box is not None:
+            host.write(node, {"box": box})
 
     def _tell(self, values: Mapping[str, Any]) -> None:
         """Set knobs of the node, those that changed, when Nuke comes to it: its main thread may be busy for long."""

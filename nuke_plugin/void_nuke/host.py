@@ -12,9 +12,10 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, TypeV
 
 import nuke
 
+from void_host.inputs import INPUTS
 from void_nuke.knobs import KNOBS, VALUELESS
 from void_nuke.licence import COMMERCIAL, INDIE, NON_COMMERCIAL, Licence
-from void_nuke.snapshot import INPUTS, NodeState
+from void_nuke.snapshot import NodeState
 from void_wire.errors import SettingsError
 
 T = TypeVar("T")

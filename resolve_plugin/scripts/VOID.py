@@ -23,7 +23,7 @@ def start() -> int:
         return 1
     sys.path.insert(0, str(home))
     try:
-        from void_nuke import packages
+        from void_host import packages
 
         packages.add(str(home))
         from void_resolve import script

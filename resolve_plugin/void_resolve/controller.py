@@ -7,7 +7,6 @@ goes on with it.
 
 from __future__ import annotations
 
-import re
 import shutil
 import threading
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
 
 from void_host import exr_header
+from void_host.box import box_of
 from void_host.output import frame_path, version_in
 from void_host.removal import ASK_PATIENCE_S, Exported, Removal, Stopped
 from void_host.shot import Shot
@@ -101,12 +101,10 @@ class MacroScreen:
         values: Dict[str, Any] = {}
         if "memory_mode" in status.record:
             values["memory"] = status.record["memory_mode"]
-        box = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", status.record.get("crop", ""))
-        if box and self.asked.height_px:
-            x, y, width, height = (int(side) for side in box.groups())
-            values.update(
-                box_x=x, box_y=self.asked.height_px - y - height, box_width=width, box_height=height
-            )
+        box = box_of(status.record.get("crop", ""), self.asked.height_px) if self.asked.height_px else None
+        if box is not None:
+            left, bottom, right, top = box
+            values.update(box_x=left, box_y=bottom, box_width=right - left, box_height=top - bottom)
         if values:
             self.macro.write(values)
 
@@ -214,10 +212,11 @@ def attach(host: Host, macro: Macro, told: Told) -> Task:
         spec = client.spec(job)
     seen = host.see(macro)
     shot = Shot(macro.name, server, output, version_in(output), spec)
-    height = seen.state.formats.get("plate", (0, 0))[1]
     clip = macro.result_clip()
     other = clip != "" and Path(output).parent not in Path(clip).parents
-    return Task(MacroScreen(host, macro, Asked(shot, seen.timing, seen.depth, [], height), told, other))
+    return Task(
+        MacroScreen(host, macro, Asked(shot, seen.timing, seen.depth, [], seen.height_px), told, other)
+    )
 
 
 def cancel(macro: Macro) -> str:

@@ -1,17 +1,18 @@
-"""Every control of the macro, in the order of its pages: the knobs of the Nuke node where they mean the same.
+"""Every control of the macro, in the order of its pages: the settings of every host, and what Fusion alone has.
 
-A knob of `void_nuke.knobs` becomes a control with the same name, label, tooltip, choices and beginning, or stands in
-`NOT_CONTROLS` with the reason. `ONLY_HERE` are those that Fusion needs beside them.
+A setting of `void_host.settings` becomes a control with the same name, label, tooltip, choices and beginning.
+`ONLY_HERE` are those that Fusion needs beside them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, Union
 
-from void_nuke.knobs import BY_NAME as KNOB
-from void_nuke.knobs import KNOBS, VALUELESS, Code, Knob
+from void_host import settings
+from void_host.box import Box
+from void_host.settings import PAGES, Setting
 
 Value = Union[str, int, float]
 
@@ -45,42 +46,16 @@ class Control:
     hidden: bool = False
 
 
-NOT_CONTROLS: Mapping[str, str] = {
-    "from_input": "the range is the comp's render range until one is typed",
-    "colorspace_from_script": "the project's colour management is read with every removal",
-    "plate_depth": "a choice of its own here: Savers have other names for it",
-    "remove_channel": "a choice of its own here",
-    "affected_channel": "a choice of its own here",
-    "view": "a comp has one",
-    "box": "four numbers here",
-    "test_connection": "every removal asks the server first",
-    "server_says": "see test_connection",
-    "output_preview": "the script says the path with every removal",
-    "farm_job": "Fusion renders on a farm by its own render nodes; void submit sends what they wrote",
-    "result": "the Loader at input result",
-    "result_first": "a number here",
-    "result_last": "a number here",
-    "result_origfirst": "belongs to Nuke's Read",
-    "result_origlast": "belongs to Nuke's Read",
-    "result_reload": "belongs to Nuke's Read",
-    "job": "kept in the tool's data, which undo does not touch",
-    "job_server": "kept in the tool's data",
-    "job_output": "kept in the tool's data",
-    "export_folder": "Savers are placed for an export and taken away",
-    "exporting": "Savers are placed for an export and taken away",
-}
-"""Knob of Nuke -> why there is no such control. Dividers are left out without one."""
-
 _KINDS = {
-    Code.ENUMERATION: Kind.CHOICE,
-    Code.BOOLEAN: Kind.CHECK,
-    Code.INT: Kind.NUMBER,
-    Code.DOUBLE: Kind.NUMBER,
-    Code.STRING: Kind.TEXT,
-    Code.FILE: Kind.TEXT,
-    Code.MULTILINE: Kind.TEXT,
-    Code.TEXT: Kind.TEXT,
-    Code.BUTTON: Kind.BUTTON,
+    settings.Kind.CHOICE: Kind.CHOICE,
+    settings.Kind.SWITCH: Kind.CHECK,
+    settings.Kind.WHOLE: Kind.NUMBER,
+    settings.Kind.NUMBER: Kind.NUMBER,
+    settings.Kind.LINE: Kind.TEXT,
+    settings.Kind.TEXT: Kind.TEXT,
+    settings.Kind.PATH: Kind.TEXT,
+    settings.Kind.SAID: Kind.TEXT,
+    settings.Kind.BUTTON: Kind.BUTTON,
 }
 
 _SLIDERS = {"grow": 64, "feather": 64, "model_grow": 64, "merge_grow": 32, "handles": 32, "seed": 10_000}
@@ -89,7 +64,7 @@ _SLIDERS = {"grow": 64, "feather": 64, "model_grow": 64, "merge_grow": 32, "hand
 _LINES = {"prompt": 3, "status": 3}
 
 _SAID_OTHERWISE: Mapping[str, Dict[str, Any]] = {
-    "show": {"tip": KNOB["show"].tip.replace("What the node gives", "What the macro gives")},
+    "show": {"tip": "What the macro gives out.\n" + settings.BY_NAME["show"].tip},
     "first": {"tip": "First frame of the removal, as the Fusion page counts."},
     "last": {
         "value": -1,
@@ -113,7 +88,6 @@ _SAID_OTHERWISE: Mapping[str, Dict[str, Any]] = {
         "file; <script> is the project or comp; <node> and <version> are replaced too. A new job writes a new version "
         "and never over an old one."
     },
-    "use_result": {"tip": "Off: the plate passes. A job turns it on with its first frame."},
 }
 
 _CHANNELS = ("alpha", "red", "green", "blue", "luminance")
@@ -134,8 +108,8 @@ ONLY_HERE: Mapping[str, Tuple[Control, ...]] = {
         Control(
             Kind.CHOICE,
             "plate_depth",
-            KNOB["plate_depth"].label,
-            KNOB["plate_depth"].tip,
+            "plate is sent as",
+            "Half keeps what a half float plate holds. Float is for plates with more range or precision.",
             "Picture",
             0,
             DEPTHS,
@@ -143,7 +117,7 @@ ONLY_HERE: Mapping[str, Tuple[Control, ...]] = {
         Control(
             Kind.CHOICE,
             "remove_channel",
-            KNOB["remove_channel"].label,
+            "remove matte from",
             "Channel of input remove. Masks have theirs in alpha.",
             "Picture",
             0,
@@ -152,7 +126,7 @@ ONLY_HERE: Mapping[str, Tuple[Control, ...]] = {
         Control(
             Kind.CHOICE,
             "affected_channel",
-            KNOB["affected_channel"].label,
+            "affected matte from",
             "Channel of input affected. Masks have theirs in alpha.",
             "Picture",
             0,
@@ -172,7 +146,7 @@ ONLY_HERE: Mapping[str, Tuple[Control, ...]] = {
         Control(
             Kind.NUMBER,
             "result_first",
-            KNOB["result_first"].label,
+            "frames",
             "First frame of the result, as the Fusion page counts.",
             "Output",
             slider=(0, 1000),
@@ -181,7 +155,7 @@ ONLY_HERE: Mapping[str, Tuple[Control, ...]] = {
         Control(
             Kind.NUMBER,
             "result_last",
-            KNOB["result_last"].label,
+            "to",
             "Last frame of the result.",
             "Output",
             slider=(0, 1000),
@@ -189,46 +163,40 @@ ONLY_HERE: Mapping[str, Tuple[Control, ...]] = {
         ),
     ),
 }
-"""Knob of Nuke -> the controls that come after it."""
+"""Setting -> the controls that come after it."""
 
 
-def _controls() -> List[Control]:
-    found: List[Control] = []
-    page = ""
-    for knob in KNOBS:
-        if knob.code is Code.TAB:
-            page = knob.label
-        elif knob.name not in NOT_CONTROLS and not knob.name.endswith("_divider"):
-            found.append(_control(knob, page))
-            found += ONLY_HERE.get(knob.name, ())
-    return found
+def _controls() -> Iterator[Control]:
+    for page, there in PAGES.items():
+        for setting in there:
+            yield _control(setting, page)
+            yield from ONLY_HERE.get(setting.name, ())
 
 
-def _control(knob: Knob, page: str) -> Control:
-    kind = _KINDS[knob.code]
+def _control(setting: Setting, page: str) -> Control:
     made = Control(
-        kind,
-        knob.name,
-        knob.label,
-        knob.tip,
+        _KINDS[setting.kind],
+        setting.name,
+        setting.label,
+        setting.tip,
         page,
-        _beginning(knob),
-        tuple(knob.choices),
-        knob.slider or (0, _SLIDERS.get(knob.name, 1000)),
-        knob.code is Code.INT,
-        _LINES.get(knob.name, 1),
-        knob.code is Code.TEXT,
-        knob.press,
+        _beginning(setting),
+        tuple(setting.choices),
+        setting.slider or (0, _SLIDERS.get(setting.name, 1000)),
+        setting.kind is settings.Kind.WHOLE,
+        _LINES.get(setting.name, 1),
+        setting.kind is settings.Kind.SAID,
+        setting.name if setting.kind is settings.Kind.BUTTON else "",
     )
-    return replace(made, **_SAID_OTHERWISE.get(knob.name, {}))
+    return replace(made, **_SAID_OTHERWISE.get(setting.name, {}))
 
 
-def _beginning(knob: Knob) -> Value:
-    if knob.choices:
-        return list(knob.choices).index(str(knob.value))
-    if isinstance(knob.value, bool):
-        return int(knob.value)
-    return knob.value if knob.value is not None else 0
+def _beginning(setting: Setting) -> Value:
+    if setting.choices:
+        return list(setting.choices).index(str(setting.value))
+    if isinstance(setting.value, bool):
+        return int(setting.value)
+    return setting.value if setting.value is not None else 0
 
 
 CONTROLS: Tuple[Control, ...] = tuple(_controls())
@@ -236,14 +204,12 @@ CONTROLS: Tuple[Control, ...] = tuple(_controls())
 BY_NAME: Dict[str, Control] = {control.name: control for control in CONTROLS}
 
 
-def knob_values(read: Mapping[str, Any], plate_size: Optional[Tuple[int, int]]) -> Dict[str, Any]:
-    """The knobs of the Nuke node that stand for what was ``read`` of the controls: name -> value.
+def values_of(read: Mapping[str, Any]) -> Dict[str, Any]:
+    """The values that stand for what was ``read`` of the controls, as `void_host.settings` has them: name -> value.
 
     A control that the macro does not have, because an older one was placed, is as it is to begin with.
     """
-    values: Dict[str, Any] = {
-        knob.name: knob.value for knob in KNOBS if knob.code not in VALUELESS and knob.name in NOT_CONTROLS
-    }
+    values: Dict[str, Any] = {}
     for control in CONTROLS:
         given = read.get(control.name)
         value = control.value if given is None else given
@@ -254,7 +220,11 @@ def knob_values(read: Mapping[str, Any], plate_size: Optional[Tuple[int, int]]) 
         elif control.whole:
             value = round(float(value))
         values[control.name] = value
+    return values
+
+
+def box_in(values: Mapping[str, Any], plate_size: Optional[Tuple[int, int]]) -> Box:
+    """The box of `values_of`. A side of 0 is the plate's."""
     width, height = plate_size or (0, 0)
     x, y = values["box_x"], values["box_y"]
-    values["box"] = [x, y, x + (values["box_width"] or width), y + (values["box_height"] or height)]
-    return values
+    return x, y, x + (values["box_width"] or width), y + (values["box_height"] or height)

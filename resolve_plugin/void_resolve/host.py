@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from void_nuke.snapshot import NodeState
 from void_resolve.colour import SETTINGS, management
-from void_resolve.controls import CONTROLS, DEPTHS, Kind, knob_values
+from void_resolve.controls import CONTROLS, DEPTHS, Kind, values_of
 from void_resolve.fusion_api import Comp, Fusion, Output, Tool
 from void_resolve.macro import INPUTS, MARK
 from void_resolve.shot import Seen
@@ -359,26 +358,18 @@ class Host:
 
     def see(self, macro: Macro) -> Seen:
         """Everything a job needs, read once."""
-        project = self._project()
-        sources = {name: macro.source(name) for name in INPUTS[:3]}
-        read = macro.read()
-        formats = {name: self._size(output) for name, output in sources.items() if output is not None}
-        values = knob_values(read, formats.get("plate"))
         item = self._item()
-        when = timing(self.comp_range(), self.clip())
-        state = NodeState(
-            name=macro.name,
-            script=self._script(project, item),
-            values=values,
-            formats={name: formats.get("plate", size) for name, size in formats.items()},  # any matte's fits
-            channels={},
-            matte_channels={},
-            plate_range=None,  # `ask` holds the range against the comp's
-            views=(),
-        )
+        plate = macro.source("plate")
         settings = self.project_settings()
-        colour = management(settings) if settings is not None else None
-        return Seen(state, when, colour, str(values["plate_depth"]))
+        return Seen(
+            name=macro.name,
+            script=self._script(self._project(), item),
+            values=values_of(macro.read()),
+            connected=tuple(name for name in INPUTS if macro.source(name) is not None),
+            size=self._size(plate) if plate is not None else None,
+            timing=timing(self.comp_range(), self.clip()),
+            colour=management(settings) if settings is not None else None,
+        )
 
     def clip(self) -> Optional[ClipRange]:
         """What the timeline says of the clip at the playhead; None without one, or without a file."""

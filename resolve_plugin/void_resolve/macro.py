@@ -21,12 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
+from void_host import inputs
 from void_resolve.controls import CONTROLS, Control, Kind
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 FUSION_FILE, EDIT_FILE = "VOID.setting", "VOID Remove.setting"
 
-INPUTS = ("plate", "remove", "affected", "result")
+INPUTS = (*inputs.INPUTS, "result")
 """Of the macro, as MainInput1 to MainInput4."""
 
 MARK = "void_macro"

@@ -1,1 +1,1 @@
-"""What every host's plugin does alike: a removal from export to frames. Python 3.9 syntax; no host, no Qt."""
+"""What hosts do alike: settings, the job they make, a removal from export to frames. Python 3.9; no host, no Qt."""

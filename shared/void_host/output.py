@@ -12,12 +12,28 @@ from void_wire.errors import SettingsError
 _NUMBER = re.compile(r"%0?(\d*)d|(#+)")
 
 
+def tokens(script: str, owner: str, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """What the tokens of a path stand for, the version aside.
+
+    Args:
+        script: path of the saved script or project; results lie beside it.
+        owner: full name of what in it asks for the removal.
+        environment: where VOID_OUTPUT may name the folder for all results.
+    """
+    path = Path(script)
+    return {
+        "<folder>": environment.get("VOID_OUTPUT") or path.parent.as_posix(),
+        "<script>": path.stem,
+        "<node>": owner.replace(".", "_"),
+    }
+
+
 def next_path(pattern: str, named: Mapping[str, str]) -> Tuple[str, int]:
     """The path of the next version, with a place for the frame's number still in it, and that version.
 
     Args:
         pattern: as the artist wrote it; ``<version>`` stands for the version.
-        named: the host's tokens, and what each stands for.
+        named: tokens, and what each stands for.
 
     Raises SettingsError for a path without a version or a number, one that is not absolute, with tokens there are
     not, or in a folder that cannot be written.

@@ -49,9 +49,9 @@ def main(folder, fakes, frames, script, server, action):
         file = f"{folder}/{name}"
         exec(compile(Path(file).read_text(), file, "exec"), {"__file__": file})
     assert "Nodes/VOID/VOID" in session.commands, session.commands
-    from void_nuke import snapshot
+    from void_host import job
 
-    snapshot.VoidSettings = partial(snapshot.VoidSettings, **SMALL)
+    job.VoidSettings = partial(job.VoidSettings, **SMALL)
     nuke.root()["name"].setValue(script)
     if action == "open":
         program.load(session, Path(script).read_text())

@@ -15,7 +15,7 @@ import OpenImageIO
 import pytest
 from real_shots import make_shot, servers
 
-from void_nuke import packages
+from void_host import packages
 from void_server.frames.exr import read_plate, write_frame
 from void_wire.client import Client
 from void_wire.messages import THUMBNAILS, Role, State
@@ -29,7 +29,7 @@ HERE = packages.folder_name(sys.version_info[:2], packages.system_name(sys.platf
 def built(tmp_path_factory):
     """Built from wheels: for this Python and system of the packages that are installed here, for the others empty."""
     folder = tmp_path_factory.mktemp("built")
-    for python in packages.PYTHONS:
+    for python in ((3, 9), (3, 10), (3, 11)):
         for system in packages.SYSTEMS:
             name = packages.folder_name(python, system)
             (folder / "wheels" / name).mkdir(parents=True)

@@ -1,6 +1,5 @@
 """The gizmo on disk: its text by a real Tcl, its graph beside the one that was drawn, its knobs beside the table."""
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -8,11 +7,15 @@ import pytest
 from nuke import _expressions, _scripts
 from nuke._tables import CLASSES, COMMON
 
+from void_host import settings
+from void_host.settings import SETTINGS
 from void_nuke import buttons, gizmo
-from void_nuke.knobs import BY_NAME, KNOBS, NOT_KNOBS, VALUELESS, Code
-from void_wire.messages import JobSpec, PictureSettings, VoidSettings
+from void_nuke.knobs import BY_NAME, KNOBS, VALUELESS, Code
 
 FILE = Path(__file__).parent.parent.parent / "nuke_plugin" / "gizmos" / "VOID.gizmo"
+
+OWN_WORDS = ("first", "last", "colorspace", "merge_grow", "merge_feather", "output")
+"""Settings that Nuke explains by itself."""
 
 DRAWN = """
 plate, remove, affected: inputs of the node
@@ -205,24 +208,19 @@ def test_a_render_of_everything_writes_nothing(loaded):
     assert loaded.knobs["exporting"] == "false"
 
 
-def test_every_field_of_a_job_is_a_knob_or_says_why_not():
-    fields = {field.name for field in dataclasses.fields(JobSpec)} - {"picture", "void"}
-    fields |= {f"picture.{field.name}" for field in dataclasses.fields(PictureSettings)}
-    fields |= {f"void.{field.name}" for field in dataclasses.fields(VoidSettings)}
-    set_by_knobs = {knob.sets for knob in KNOBS if knob.sets}
-    assert set_by_knobs | set(NOT_KNOBS) == fields
-    assert not set_by_knobs & set(NOT_KNOBS)
-    assert all(NOT_KNOBS.values())
-
-
-def test_knobs_begin_as_the_settings_do():
-    """What an artist who touches nothing asks for is what `void submit` asks for without options."""
-    settings = {"picture": PictureSettings(), "void": VoidSettings()}
-    for knob in KNOBS:
-        part, _, name = knob.sets.partition(".")
-        if part in settings and name not in ("layers", "crop"):
-            begin = knob.choices.get(knob.value, knob.value) if knob.choices else knob.value
-            assert begin == getattr(settings[part], name), knob.name
+def test_every_setting_of_the_hosts_is_a_knob_with_its_label_and_beginning():
+    for setting in SETTINGS:
+        knob = BY_NAME[setting.name]
+        assert (knob.label, knob.value, knob.choices) == (
+            setting.label,
+            setting.value,
+            tuple(setting.choices),
+        )
+        assert knob.tip == setting.tip or setting.name in ("show", *OWN_WORDS)
+    assert {setting.name for setting in SETTINGS if not setting.tip} == set(OWN_WORDS)
+    at = [knob.name for knob in KNOBS]
+    assert [name for name in at if name in settings.BY_NAME] == list(settings.BY_NAME), "pages in one order"
+    assert [knob.label for knob in KNOBS if knob.code is Code.TAB] == list(settings.PAGES)
 
 
 def test_every_button_is_there():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from void_nuke import packages
+from void_host import packages
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -17,7 +17,9 @@ ROOT = Path(__file__).parent.parent.parent
 def installer():
     spec = importlib.util.spec_from_file_location("install_nuke", ROOT / "install" / "nuke.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "install"))  # taken back after it: install/nuke.py is no Nuke
+        spec.loader.exec_module(module)
     return module
 
 
@@ -25,7 +27,7 @@ def installer():
 def wheels(installer, tmp_path):
     """A wheel of each package for each target; its one module says for which."""
     folder = tmp_path / "wheels"
-    for _, _, name in installer.vendored.targets(packages.PYTHONS):
+    for _, _, name in installer.vendored.targets(installer.PYTHONS):
         (folder / name).mkdir(parents=True)
         for project, module in (("pyzmq", "zmq"), ("msgpack", "msgpack")):
             with zipfile.ZipFile(folder / name / f"{project}-9.9-{name}.whl", "w") as archive:
@@ -50,9 +52,9 @@ def test_the_folder_holds_what_nuke_needs_and_says_so(installer, wheels, tmp_pat
         assert (to / name).is_file()
     assert (to / "gizmos/VOID.gizmo").read_bytes() == (ROOT / "nuke_plugin/gizmos/VOID.gizmo").read_bytes()
     assert sorted(path.name for path in (to / "packages").iterdir()) == sorted(
-        n for _, _, n in installer.vendored.targets(packages.PYTHONS)
+        n for _, _, n in installer.vendored.targets(installer.PYTHONS)
     )
-    assert len(list(installer.vendored.targets(packages.PYTHONS))) == 9
+    assert len(list(installer.vendored.targets(installer.PYTHONS))) == 9
     assert "packages/cp310-linux_x86_64: msgpack 9.9, pyzmq 9.9" in said
     assert f"NUKE_PATH={to}" in said
     assert not list(to.rglob("__pycache__"))

@@ -7,8 +7,10 @@ import nuke_shots as shots
 import pytest
 
 from void_host import output
+from void_host.box import box_of
+from void_host.output import tokens
 from void_nuke import host
-from void_nuke.snapshot import box_of, take, tokens
+from void_nuke.snapshot import take
 from void_wire.errors import EmptyMatte, SettingsError, ShotError, SizeMismatch
 from void_wire.messages import FrameRange, PictureSettings, Role, VoidSettings
 

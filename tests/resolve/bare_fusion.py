@@ -79,13 +79,13 @@ def main(installed, fakes, lua, frames, project, server, press):
         print(json.dumps({"said": " ".join(words), "clip": clip, **macro._tool.data}), flush=True)
 
     sys.path.insert(0, f"{installed}/VOID")
-    from void_nuke import packages
+    from void_host import packages
 
     packages.add(f"{installed}/VOID")
-    from void_nuke import snapshot
+    from void_host import job
     from void_resolve import script
 
-    snapshot.VoidSettings = partial(snapshot.VoidSettings, **SMALL)
+    job.VoidSettings = partial(job.VoidSettings, **SMALL)
     script.main.__defaults__ = (told, script.main.__defaults__[1])
     runpy.run_path(f"{installed}/Scripts/Comp/VOID.py", {"fusion": fusion.Fusion(session)}, "__main__")
     assert not session.unknown, session.unknown

@@ -9,8 +9,8 @@ from fusion._lua import LuaRuntime, lua_type
 from fusion_shots import ROOT, plate
 from typer.main import get_command
 
-from void_nuke.knobs import BY_NAME as KNOBS
-from void_resolve.controls import BY_NAME, CONTROLS, Kind
+from void_host.settings import SETTINGS
+from void_resolve.controls import BY_NAME
 from void_server.cli import app
 
 FILE = ROOT / "resolve_plugin" / "scripts" / "VOID Free.lua"
@@ -147,10 +147,9 @@ def test_every_setting_of_a_job_is_an_option_that_there_is(comp, run):
     known = {option for each in submit.params for option in (*each.opts, *each.secondary_opts)}
     assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
     text = FILE.read_text(encoding="utf-8")
-    for control in CONTROLS:
-        sets = KNOBS[control.name].sets if control.name in KNOBS else ""
-        if sets and control.kind is not Kind.BUTTON and not control.name.startswith("layer_"):
-            assert f'"{control.name}"' in text, control.name
+    for setting in SETTINGS:
+        if setting.sets and not setting.name.startswith("layer_"):
+            assert f'"{setting.name}"' in text, setting.name
 
 
 @pytest.mark.parametrize(

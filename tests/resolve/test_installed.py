@@ -16,7 +16,7 @@ import pytest
 from fusion_shots import ROOT
 from real_shots import make_shot, servers
 
-from void_nuke import packages
+from void_host import packages
 from void_server.frames.exr import read_plate, write_frame
 from void_wire.client import Client
 from void_wire.messages import Role, State

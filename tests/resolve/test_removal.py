@@ -471,4 +471,4 @@ def test_a_comp_on_its_own_size_before_anything_was_rendered(session, in_resolve
     made = Comp(session, size=(320, 200))
     made.macro = fill(session, made, size=(200, 320))
     ask_for(made)
-    assert in_resolve().see(in_resolve().macros()[0]).state.formats["plate"] == (320, 200)
+    assert in_resolve().see(in_resolve().macros()[0]).size == (320, 200)

@@ -246,7 +246,6 @@ def test_the_file_finds_the_rest(session, comp, tmp_path, monkeypatch, capsys, n
     home = tmp_path / "VOID"
     for source in (
         "resolve_plugin/void_resolve",
-        "nuke_plugin/void_nuke",
         "shared/void_wire",
         "shared/void_host",
     ):
@@ -277,7 +276,7 @@ def test_without_its_packages_the_file_says_so(monkeypatch, capsys, tmp_path):
     real = builtins.__import__
 
     def no_zmq(name, *rest, **more):
-        if name == "void_nuke":
+        if name == "void_host":
             raise ImportError("no module zmq")
         return real(name, *rest, **more)
 

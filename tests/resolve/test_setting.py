@@ -10,11 +10,9 @@ from fusion._session import Formula, Link
 from fusion._tables import USER_CONTROLS
 from fusion_shots import TEMPLATES
 
-from void_nuke.knobs import BY_NAME as KNOBS
-from void_nuke.knobs import KNOBS as ALL_KNOBS
-from void_nuke.knobs import NOT_KNOBS, Code
+from void_host import settings
 from void_resolve import controls, macro
-from void_resolve.controls import BY_NAME, CONTROLS, NOT_CONTROLS, ONLY_HERE, Kind, knob_values
+from void_resolve.controls import BY_NAME, CONTROLS, ONLY_HERE, Kind, box_in, values_of
 
 FILES = {macro.FUSION_FILE: False, macro.EDIT_FILE: True}
 
@@ -172,26 +170,32 @@ def test_lua_refuses_a_file_that_is_cut_short():
 # --- the table ------------------------------------------------------------------------------------------------
 
 
-def test_every_knob_of_nuke_is_a_control_or_has_a_reason():
-    plain = {k.name for k in ALL_KNOBS if k.code is not Code.TAB and not k.name.endswith("_divider")}
+def test_every_setting_of_the_hosts_is_a_control():
     own = {control.name for extra in ONLY_HERE.values() for control in extra}
-    assert plain - set(NOT_CONTROLS) == set(BY_NAME) - own
-    assert set(NOT_CONTROLS) <= plain
-    for name in set(BY_NAME) - own:
-        assert BY_NAME[name].label == KNOBS[name].label
-        if name not in controls._SAID_OTHERWISE:
-            assert BY_NAME[name].tip == KNOBS[name].tip
-    assert "job" in NOT_KNOBS
+    assert [name for name in BY_NAME if name not in own] == list(settings.BY_NAME)
+    for page, there in settings.PAGES.items():
+        for setting in there:
+            control = BY_NAME[setting.name]
+            assert (control.label, control.choices, control.page) == (
+                setting.label,
+                tuple(setting.choices),
+                page,
+            )
+            if "tip" not in controls._SAID_OTHERWISE.get(setting.name, ()):
+                assert control.tip == setting.tip
+    assert set(ONLY_HERE) <= set(settings.BY_NAME)
+    assert all(control.tip for control in CONTROLS)
 
 
-def test_untouched_controls_are_untouched_knobs():
-    values = knob_values({name: control.value for name, control in BY_NAME.items()}, (160, 96))
-    for knob in ALL_KNOBS:
-        if knob.value is not None and knob.name in BY_NAME and knob.name not in ("last",):
-            assert values[knob.name] == knob.value, knob.name
-    assert values == knob_values({}, (160, 96)), "a macro that lacks a control"
-    assert values["box"] == [0, 0, 160, 96]
-    assert knob_values({"seed": 7.0, "regrain": 0.0, "engine": 1.0}, None)["engine"] == "draft"
+def test_untouched_controls_are_untouched_settings():
+    values = values_of({name: control.value for name, control in BY_NAME.items()})
+    for setting in settings.SETTINGS:
+        if setting.value is not None and setting.name != "last":
+            assert values[setting.name] == setting.value, setting.name
+    assert values == values_of({}), "a macro that lacks a control"
+    assert box_in(values, (160, 96)) == (0, 0, 160, 96)
+    assert box_in({**values, "box_x": 10, "box_y": 5, "box_width": 20}, (160, 96)) == (10, 5, 30, 101)
+    assert values_of({"seed": 7.0, "regrain": 0.0, "engine": 1.0})["engine"] == "draft"
 
 
 # --- the buttons ----------------------------------------------------------------------------------------------

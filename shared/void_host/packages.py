@@ -1,4 +1,4 @@
-"""pyzmq and msgpack for the Python that Nuke brings: one unpacked folder each, the right one chosen at start."""
+"""pyzmq and msgpack for the Python that a host brings: one unpacked folder each, the right one chosen at start."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import platform
 import sys
 from pathlib import Path
 from typing import Optional, Tuple
-
-PYTHONS = ((3, 9), (3, 10), (3, 11))
-"""Of Nuke 14, 15 and 16."""
 
 SYSTEMS = ("linux_x86_64", "win_amd64", "macos")
 
@@ -30,7 +27,7 @@ def system_name(platform_name: str, machine: str) -> Optional[str]:
 def add(folder: str) -> None:
     """Put the right packages of ``folder``/packages behind everything else on sys.path.
 
-    What Nuke or the studio brings under the same names goes first. Raises ImportError when there are none for this
+    What the host or the studio brings under the same names goes first. Raises ImportError when there are none for this
     Python and they are not there already.
     """
     if _there():
