@@ -48,17 +48,30 @@ def main(arguments: list[str]) -> int:
                 print(f"{given.download / name}")
         else:
             with tempfile.TemporaryDirectory() as scratch:
-                wheels = given.wheels
+                wheels, folder = given.wheels, given.to.absolute()
+                check(folder)
                 if wheels is None:
                     print("fetching pyzmq and msgpack for every Python and system", flush=True)
                     wheels = Path(scratch)
                     list(vendored.download(wheels, PYTHONS))
-                for line in build(given.to, wheels):
+                for line in build(folder, wheels):
                     print(line)
     except vendored.Failed as error:
         print(f"install/nuke.py: {error}", file=sys.stderr)
         return 1
+    except PermissionError as error:
+        print(
+            f"install/nuke.py: {error.filename} cannot be written: choose another folder, or ask for access to it.",
+            file=sys.stderr,
+        )
+        return 1
     return 0
+
+
+def check(folder: Path) -> None:
+    """Raise Failed when ``folder`` is somebody else's."""
+    if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / NOTE).is_file())):
+        raise vendored.Failed(f"{folder} holds files that are not from here: choose a folder of its own.")
 
 
 def build(folder: Path, wheels: Path) -> Iterator[str]:
@@ -66,8 +79,7 @@ def build(folder: Path, wheels: Path) -> Iterator[str]:
 
     Raises Failed when ``folder`` is somebody else's, or wheels are missing.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / NOTE).is_file():
-        raise vendored.Failed(f"{folder} holds files that are not from here: choose a folder of its own.")
+    check(folder)
     found = vendored.found(wheels, PYTHONS)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=str(folder.parent), prefix=f".{folder.name}-") as scratch:

@@ -8,7 +8,8 @@
     python3 install/resolve.py --uninstall               takes away what it wrote
 
 Plain Python 3.9 or newer with pip, on Linux, Windows and macOS. It writes into Fusion's own folders for scripts and
-templates, says every file, and changes nothing else. Resolve looks for templates when it starts.
+templates, says each file and each folder of its own, and changes nothing else. Resolve looks for templates when it
+starts.
 """
 
 from __future__ import annotations
@@ -48,16 +49,20 @@ def main(arguments: list[str]) -> int:
     )
     where.add_argument("--to", type=Path, metavar="FOLDER", help="Fusion's folder, which holds Scripts/")
     parser.add_argument("--fusion", action="store_true", help="standalone Fusion, not Resolve")
-    parser.add_argument("--wheels", type=Path, metavar="WHEELS", help="take wheels from here, ask no network")
-    parser.add_argument("--download", type=Path, metavar="WHEELS", help="only fetch the wheels")
-    parser.add_argument("--uninstall", action="store_true", help="take away what was installed")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--wheels", type=Path, metavar="WHEELS", help="take wheels from here, ask no network")
+    what.add_argument("--download", type=Path, metavar="WHEELS", help="only fetch the wheels")
+    what.add_argument("--uninstall", action="store_true", help="take away what was installed")
     given = parser.parse_args(arguments)
     try:
         if given.download:
             for name in vendored.download(given.download, PYTHONS):
                 print(given.download / name)
             return 0
-        folder = given.to or fusion_folder(sys.platform, os.environ, Path.home(), given.system, given.fusion)
+        if given.to is not None:
+            folder = given.to.absolute()  # the script is told where it lies
+        else:
+            folder = fusion_folder(sys.platform, os.environ, Path.home(), given.system, given.fusion)
         if given.to is None and not folder.parent.is_dir():
             raise vendored.Failed(
                 f"{folder.parent} is not there: start {'Fusion' if given.fusion else 'Resolve'} once, or name its "
@@ -67,6 +72,7 @@ def main(arguments: list[str]) -> int:
             for path in uninstall(folder):
                 print(f"removed {path}")
             return 0
+        check(folder, given.fusion)
         with tempfile.TemporaryDirectory() as scratch:
             wheels = given.wheels
             if wheels is None:
@@ -116,20 +122,26 @@ def fusion_folder(
     raise vendored.Failed(f"Resolve and Fusion do not run on {system}.")
 
 
+def check(folder: Path, standalone: bool = False) -> None:
+    """Raise Failed when a file in the way is not from here."""
+    before = _written(folder)
+    for place in (*_places(standalone), HOME):
+        if (folder / place).exists() and place not in before:
+            raise vendored.Failed(
+                f"{folder / place} is in the way and not from here: move it, and try again."
+            )
+
+
 def install(folder: Path, wheels: Path, standalone: bool = False) -> Iterator[str]:
     """Write everything into Fusion's ``folder``, in place of an earlier installation; yields lines that say what.
 
     Raises Failed, before anything is written, when wheels are missing or a file in the way is not from here.
     """
     found = vendored.found(wheels, PYTHONS)
-    before = _written(folder)
+    check(folder, standalone)
     written = _places(standalone)
-    for place in (*written, HOME):
-        if (folder / place).exists() and place not in before:
-            raise vendored.Failed(
-                f"{folder / place} is in the way and not from here: move it, and try again."
-            )
-    list(uninstall(folder)) if before else None
+    if _written(folder):
+        list(uninstall(folder))
     home = folder / HOME
     home.mkdir(parents=True)
     (home / NOTE).write_text(
@@ -144,11 +156,14 @@ def install(folder: Path, wheels: Path, standalone: bool = False) -> Iterator[st
         yield str(folder / place)
     yield from (f"{home / name}" for name in _sources(home))
     yield from (f"{home}/{line}" for line in vendored.unpack(home / "packages", found))
-    yield "Restart Resolve for the templates; the script is in Workspace > Scripts > Comp > VOID at once."
+    if standalone:
+        yield "Restart Fusion for the macro; the script is VOID in the menu Script."
+    else:
+        yield "Restart Resolve for the templates; the script is in Workspace > Scripts > Comp > VOID at once."
 
 
 def uninstall(folder: Path) -> Iterator[Path]:
-    """Take away what was written, and folders that are empty then; yields the paths. Raises Failed."""
+    """Take away what was written, and folders called VOID that are empty then; yields the paths. Raises Failed."""
     places = _written(folder)
     if not places:
         raise vendored.Failed(f"Nothing of VOID is installed in {folder}.")

@@ -142,3 +142,22 @@ def test_what_fails_is_explained_and_nuke_starts(installer, wheels, tmp_path):
 )
 def test_systems(platform, machine, name):
     assert packages.system_name(platform, machine) == name
+
+
+def test_a_folder_of_somebody_else_is_refused_before_anything_is_fetched(
+    installer, tmp_path, monkeypatch, capsys
+):
+    def fetch(*_):
+        raise AssertionError("nothing is asked of a network")
+
+    monkeypatch.setattr(installer.vendored, "download", fetch)
+    (tmp_path / "theirs.txt").write_text("")
+    assert installer.main(["--to", str(tmp_path)]) == 1
+    assert installer.main(["--to", str(tmp_path / "theirs.txt")]) == 1
+    assert "theirs.txt holds files that are not from here" in capsys.readouterr().err
+
+
+def test_a_folder_named_from_here_is_said_in_full(installer, wheels, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert installer.main(["--to", "void", "--wheels", str(wheels)]) == 0
+    assert f"set NUKE_PATH={tmp_path / 'void'} and" in capsys.readouterr().out

@@ -91,6 +91,29 @@ def test_what_is_not_from_here_stays(installer, folder, wheels, capsys):
     assert not (folder / "VOID").exists()
 
 
+def test_what_is_in_the_way_is_said_before_anything_is_fetched(installer, folder, monkeypatch, capsys):
+    def fetch(*_):
+        raise AssertionError("nothing is asked of a network")
+
+    monkeypatch.setattr(installer.vendored, "download", fetch)
+    (folder / "VOID").mkdir()
+    assert installer.main(["--to", str(folder)]) == 1
+    assert f"{folder / 'VOID'} is in the way" in capsys.readouterr().err
+
+
+def test_a_folder_named_from_here_is_told_to_the_script_in_full(installer, wheels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert installer.main(["--to", "Fusion", "--wheels", str(wheels)]) == 0
+    home = str(tmp_path / "Fusion" / "VOID")
+    assert f"INSTALLED = {home!r}" in (tmp_path / "Fusion/Scripts/Comp/VOID.py").read_text()
+
+
+@pytest.mark.parametrize("other", [["--uninstall"], ["--wheels", "there"]])
+def test_to_fetch_is_a_command_of_its_own(installer, other):
+    with pytest.raises(SystemExit):
+        installer.main(["--download", "here", *other])
+
+
 def test_a_missing_wheel_is_said_and_nothing_is_written(installer, folder, wheels, capsys):
     next((wheels / "cp314-win_amd64").glob("pyzmq*")).unlink()
     assert installer.main(["--to", str(folder), "--wheels", str(wheels)]) == 1
@@ -98,10 +121,11 @@ def test_a_missing_wheel_is_said_and_nothing_is_written(installer, folder, wheel
     assert not (folder / "VOID").exists()
 
 
-def test_standalone_fusion_gets_a_macro_and_no_effect(installer, tmp_path, wheels):
+def test_standalone_fusion_gets_a_macro_and_no_effect(installer, tmp_path, wheels, capsys):
     folder = tmp_path / "Fusion"
     assert installer.main(["--to", str(folder), "--fusion", "--wheels", str(wheels)]) == 0
     assert (folder / "Macros/VOID/VOID.setting").is_file()
+    assert "Restart Fusion for the macro" in capsys.readouterr().out
     assert not (folder / "Templates").exists()
 
 
