@@ -34,5 +34,5 @@ def test_it_opens_greets_the_server_and_leaves_when_told(app: Any) -> None:
 
 def test_without_qt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PySide6", None)
-    with pytest.raises(SettingsError, match=r"The panel needs Qt.*pip install 'void-compositor\[panel\]'"):
+    with pytest.raises(SettingsError, match=r"The panel needs Qt.*pip install 'PySide6-Essentials<6"):
         open_panel(Connection("tcp://127.0.0.1:9"))
