@@ -21,7 +21,7 @@ from fusion_shots import TEMPLATES, wire
 
 from void_resolve import controller
 from void_resolve.controls import BY_NAME
-from void_resolve.host import Host
+from void_resolve.host.application import Host
 from void_server import local_server
 from void_server.scene.scene import Scene
 

@@ -19,7 +19,9 @@ from void_host.box import box_of
 from void_host.output import frame_path, version_in
 from void_host.removal import ASK_PATIENCE_S, Exported, Removal, Stopped
 from void_host.shot import Shot
-from void_resolve.host import Host, Macro, files
+from void_resolve.host.application import Host
+from void_resolve.host.macro import Macro
+from void_resolve.host.savers import files
 from void_resolve.shot import Asked, ask
 from void_wire.client import ENDED, Client
 from void_wire.errors import MissingFrames, SettingsError, VoidError

@@ -19,7 +19,8 @@ from void_panel.line import Line
 from void_panel.panel import VoidPanel
 from void_panel.qt import QtCore, QtWidgets
 from void_resolve import script
-from void_resolve.host import Host, Macro
+from void_resolve.host.application import Host
+from void_resolve.host.macro import Macro
 from void_wire import sockets
 from void_wire.errors import SettingsError, VoidError
 

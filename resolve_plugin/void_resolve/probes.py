@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from void_host.marks import unmarked
-from void_resolve import host
 from void_resolve.controls import BY_NAME
 from void_resolve.fusion_api import Comp, Tool
-from void_resolve.host import Host, Macro, SourceTool
+from void_resolve.host.application import Host
+from void_resolve.host.comp import SourceTool, add_tool
+from void_resolve.host.loader import span
+from void_resolve.host.macro import Macro
+from void_resolve.host.savers import files
 from void_wire.messages import Role
 
 _WINDOW_S = 5.0
@@ -61,7 +64,7 @@ class Bench:
 
     def add(self, kind: str, name: str, **values: Any) -> SourceTool:
         """A tool of ours, set up. Raises SettingsError."""
-        tool = host.add(self.comp, kind, f"VOID_probe_{name}")
+        tool = add_tool(self.comp, kind, f"VOID_probe_{name}")
         self.made.append(tool)
         for key, value in values.items():
             tool.SetInput(key, value)
@@ -81,7 +84,7 @@ class Bench:
     def export(self, frame: int) -> Dict[str, Path]:
         """What an export of one frame wrote."""
         self.macro().export(self.folder, frame, frame, "16 bit half")
-        return host.files(self.folder, frame)
+        return files(self.folder, frame)
 
     def frame(self) -> int:
         """One that the comp has."""
@@ -162,7 +165,7 @@ def _passes(bench: Bench) -> Found:
     second.wire("plate", SourceTool(inner.tool, inner.name, False))
     (bench.folder / "through").mkdir(exist_ok=True)
     second.export(bench.folder / "through", bench.frame(), bench.frame(), "16 bit half")
-    through = host.files(bench.folder / "through", bench.frame())["plate"].read_bytes()
+    through = files(bench.folder / "through", bench.frame())["plate"].read_bytes()
     same = len(plate) == len(through) and plate[-len(plate) // 2 :] == through[-len(plate) // 2 :]
     return _answer(same), f"{len(plate)} and {len(through)} bytes, pixels {'alike' if same else 'not alike'}"
 
@@ -173,7 +176,7 @@ def _loader(bench: Bench) -> Found:
     bench.export(frame + 1)
     loader = bench.add("Loader", "loader", Clip=str(first)).tool
     length = ((loader.GetAttrs() or {}).get("TOOLIT_Clip_Length") or {}).get(1)
-    host.span(loader, 100, 150)
+    span(loader, 100, 150)
     loader.SetInput("Loop", 1)
     moved = [loader.GetInput(name) for name in ("GlobalIn", "GlobalOut")]
     loader.SetInput("Clip", str(first))

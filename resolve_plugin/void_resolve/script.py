@@ -14,7 +14,9 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence
 
 from void_host import log as log_file
 from void_resolve import controller
-from void_resolve.host import Host, Macro, SourceTool, connect
+from void_resolve.host.application import Host, connect
+from void_resolve.host.comp import SourceTool
+from void_resolve.host.macro import Macro
 from void_wire.errors import SettingsError, ShotError, VoidError
 
 FREE = (

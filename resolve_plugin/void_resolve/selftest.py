@@ -21,7 +21,7 @@ from typing import Callable, Dict, List, Mapping, Tuple
 
 from void_host.address import server_address
 from void_resolve import controller
-from void_resolve.host import Host
+from void_resolve.host.application import Host
 from void_resolve.probes import PROBES, Answer, Bench, Finding
 from void_wire.client import Client
 from void_wire.errors import VoidError

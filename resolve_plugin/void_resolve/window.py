@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Callable, List
 
 from void_resolve import script
-from void_resolve.host import Host, Macro
+from void_resolve.host.application import Host
+from void_resolve.host.macro import Macro
 from void_wire.errors import VoidError
 
 _ID = "VoidWindow"

@@ -6,7 +6,7 @@ from fusion._timeline import TimelineItem
 from fusion_shots import MANAGED, SIZE, fill
 from real_shots import servers
 
-from void_resolve.host import Host
+from void_resolve.host.application import Host
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_it_writes_scripts_templates_and_a_folder_and_says_each(installer, folde
         assert (folder / place).is_file()
     home = folder / "VOID"
     for name in (
-        "void_resolve/host.py",
+        "void_resolve/host/application.py",
         "void_wire/client.py",
         "void_host/removal.py",
         "VOID.setting",

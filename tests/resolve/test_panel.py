@@ -6,7 +6,7 @@ import time
 import pytest
 from fusion_shots import TEMPLATES
 
-from void_resolve.host import PRESS
+from void_resolve.host.macro import PRESS
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 SETTING = TEMPLATES / "VOID.setting"

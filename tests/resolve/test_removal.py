@@ -8,9 +8,11 @@ from fusion import Comp, _render
 from fusion_shots import SIZE, TEMPLATES, fill, plate
 
 from void_host import removal
-from void_resolve import controller, host
+from void_resolve import controller
 from void_resolve.controls import BY_NAME
-from void_resolve.host import Macro, SourceTool
+from void_resolve.host import application
+from void_resolve.host.comp import SourceTool
+from void_resolve.host.macro import JOB, Macro
 from void_server.frames.exr import read_plate, write_frame
 from void_wire.client import Client
 from void_wire.errors import GpuMemory, MissingFrames, SettingsError, ShotError, TransportError, VoidError
@@ -75,7 +77,7 @@ def test_remove_brings_frames_into_the_macro(session, comp, in_resolve, server, 
     assert comp.macro.GetInput("status").startswith("done: 4 frames in version 1")
     assert "export and upload: frame 86406" in desk.heard
     with Client(server) as client:
-        spec = client.spec(comp.macro.GetData(host.JOB))
+        spec = client.spec(comp.macro.GetData(JOB))
     assert spec.picture.colorspace == "Linear Rec.709 (sRGB)"
     assert str(spec.frames) == f"{SHIFT + 3}-{SHIFT + 6}"
     for frame in range(3, 7):
@@ -301,7 +303,7 @@ def test_an_unmanaged_project_is_warned_about_and_sent_as_named(comp, in_resolve
     assert "because you named it" in desk.heard[0]
     assert "because you named it" in comp.macro.GetInput("status")
     with Client(server) as client:
-        assert client.spec(comp.macro.GetData(host.JOB)).picture.colorspace == "Gamma 2.4 Encoded Rec.709"
+        assert client.spec(comp.macro.GetData(JOB)).picture.colorspace == "Gamma 2.4 Encoded Rec.709"
 
 
 def test_a_clip_without_a_file_needs_a_folder(comp, in_resolve, desk, tmp_path):
@@ -349,7 +351,7 @@ def test_a_render_that_breaks_off_leaves_the_comp_as_it_was(session, comp, in_re
     assert comp.render_range == [0, 47]
     assert not comp.undo
     with Client(server) as client:
-        assert client.watch(comp.macro.GetData(host.JOB)).state is State.CANCELLED
+        assert client.watch(comp.macro.GetData(JOB)).state is State.CANCELLED
 
 
 def test_a_frame_that_fusion_left_out_is_named_as_it_counts(comp, in_resolve, server, desk, monkeypatch):
@@ -368,7 +370,7 @@ def test_a_cancel_during_the_upload_ends_the_job(comp, in_resolve, server, desk)
     assert task.run() is None
     assert comp.macro.GetInput("status") == "cancelled before it was sent"
     with Client(server) as client:
-        assert client.watch(comp.macro.GetData(host.JOB)).state is State.CANCELLED
+        assert client.watch(comp.macro.GetData(JOB)).state is State.CANCELLED
 
 
 def test_a_matte_that_is_black_is_never_sent(comp, in_resolve, server, desk):
@@ -376,7 +378,7 @@ def test_a_matte_that_is_black_is_never_sent(comp, in_resolve, server, desk):
     ask_for(comp, server=server)
     assert "black in all frames" in str(begin(in_resolve(), desk).run())
     with Client(server) as client:
-        assert client.watch(comp.macro.GetData(host.JOB)).received == 0
+        assert client.watch(comp.macro.GetData(JOB)).received == 0
 
 
 def test_a_window_that_waits_after_the_render_is_pointed_at(
@@ -438,7 +440,7 @@ def test_a_macro_is_placed_on_selected_tools(session, comp, app):
 
 
 def test_a_macro_that_fusion_does_not_take_is_said(comp, app, monkeypatch):
-    monkeypatch.setattr(host, "_PASTE_S", 0.1)
+    monkeypatch.setattr(application, "_PASTE_S", 0.1)
     monkeypatch.setattr(Comp, "Execute", lambda *_: None)
     with pytest.raises(SettingsError, match=r"drag .*VOID\.setting into the node view"):
         app.place(TEMPLATES / "VOID.setting")

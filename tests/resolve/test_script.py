@@ -14,7 +14,7 @@ from fusion_shots import MANAGED, ROOT, TEMPLATES
 
 from void_host import log as log_file
 from void_resolve import controller, script
-from void_resolve.host import PRESS
+from void_resolve.host.macro import PRESS
 from void_wire.client import Client
 from void_wire.messages import State
 

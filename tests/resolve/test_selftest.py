@@ -7,8 +7,8 @@ from fusion import Comp, _render
 from fusion import _session as model
 from fusion_shots import SIZE, TEMPLATES
 
-from void_resolve import host as host_module
 from void_resolve import probes, selftest
+from void_resolve.host import application
 from void_resolve.probes import PROBES, Answer
 
 SETTING = TEMPLATES / "VOID.setting"
@@ -54,7 +54,7 @@ def test_without_a_server_or_resolve_it_says_what_it_did_not_try(session, comp, 
 OTHERWISE = {
     "Lua in comp.Execute pastes": lambda patch: (
         patch.setattr(Comp, "Execute", lambda *_: None),
-        patch.setattr(host_module, "_PASTE_S", 0.1),
+        patch.setattr(application, "_PASTE_S", 0.1),
     ),
     "published controls are read": lambda patch: patch.setattr(
         model.ToolProxy, "GetInput", lambda *_: 1 if _[1] == "void_macro" else None
