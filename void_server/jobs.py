@@ -20,6 +20,7 @@ from void_server.job_database import open_database
 from void_server.job_folder import LISTED_ROLES, MADE_ROLES, JobFolder
 from void_server.limits import Limits
 from void_server.retention import Kept
+from void_server.turns import in_turn
 from void_wire import codec
 from void_wire.client import ENDED
 from void_wire.errors import (
@@ -92,7 +93,9 @@ class JobStore:
 
     def recover(self) -> None:
         """After a start: jobs that were running take their place in the queue again."""
-        with self._lock:
+        with self._lock, self._together():
+            turns = "DELETE FROM turns WHERE owner IN (SELECT owner FROM jobs WHERE state=?)"
+            self._sql(turns, (State.RUNNING.value,))
             for state in (State.RUNNING, State.CANCELLING):
                 then = State.QUEUED if state is State.RUNNING else State.CANCELLED
                 self._sql("UPDATE jobs SET state=? WHERE state=?", (then.value, state.value))
@@ -260,7 +263,7 @@ class JobStore:
         self._touch(job)
 
     def next_queued(self) -> str | None:
-        """The job that waits longest."""
+        """The job whose turn it is."""
         queue = self._queue()
         return queue[0] if queue else None
 
@@ -390,6 +393,11 @@ class JobStore:
             raise IllegalTransition(f"Job {job} is {before.value}; it cannot become {state.value}.")
         if state is State.QUEUED and self._received(self.spec(job)) < self.spec(job).sent_frames():
             raise IllegalTransition(f"Job {job} lacks frames; it cannot become {state.value}.")
+        if state is State.RUNNING:
+            turn = "INSERT OR REPLACE INTO turns VALUES (?, (SELECT IFNULL(MAX(turn), 0) + 1 FROM turns))"
+            self._sql(turn, (self.owner(job),))
+        elif before is State.RUNNING and state is State.QUEUED:  # its turn is still to come
+            self._sql("DELETE FROM turns WHERE owner=?", (self.owner(job),))
         self._sql("UPDATE jobs SET state=?, changed_s=? WHERE job=?", (state.value, time.time(), job))
 
     def _unfinished(self, owner: str | None = None) -> int:
@@ -408,10 +416,9 @@ class JobStore:
         )
 
     def _queue(self) -> list[str]:
-        rows = self._sql(
-            "SELECT job FROM jobs WHERE state=? ORDER BY created_s, rowid", (State.QUEUED.value,)
-        ).fetchall()
-        return [job for (job,) in rows]
+        query = "SELECT job, owner FROM jobs WHERE state=? ORDER BY created_s, rowid"
+        waiting = self._sql(query, (State.QUEUED.value,)).fetchall()
+        return in_turn(waiting, dict(self._sql("SELECT owner, turn FROM turns").fetchall()))
 
     def _received(self, spec: JobSpec) -> int:
         query = "SELECT COUNT(*) FROM files WHERE job=? AND role IN (SELECT value FROM json_each(?))"

@@ -70,6 +70,29 @@ def test_the_queue_is_first_come_first_served(tmp_path: Path) -> None:
     assert [store.status(f"job-0000{n}").queue_place for n in (1, 2, 3)] == [1, 2, 3]
 
 
+def test_turns_outlive_the_server_and_who_was_cut_short_has_his_still(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    for number, owner in enumerate(("anna", "anna", "bert", "bert")):
+        store.submit(spec(f"job-0000{number}"), owner)
+        receive_all(store, f"job-0000{number}")
+    for job in ("job-00000", "job-00002"):
+        assert store.next_queued() == job
+        store.move(job, State.RUNNING)
+        store.move(job, State.DONE)
+    store.close()
+    store = open_store(tmp_path)
+    store.recover()
+    assert store.next_queued() == "job-00001"
+    store.move("job-00001", State.RUNNING)
+    store.close()
+    store = open_store(tmp_path)
+    store.recover()
+    assert [store.status(f"job-0000{n}").queue_place for n in (1, 3)] == [1, 2]
+    store.move("job-00001", State.RUNNING)
+    store.move("job-00001", State.QUEUED)
+    assert store.next_queued() == "job-00001"
+
+
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(State, State)))
 def test_only_the_tables_transitions_happen(tmp_path: Path, before: State, after: State) -> None:
     store = open_store(tmp_path)
