@@ -12,7 +12,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     job TEXT PRIMARY KEY, spec TEXT NOT NULL, state TEXT NOT NULL, created_s REAL NOT NULL,
     error_code TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '', record TEXT NOT NULL DEFAULT '{}',
-    owner TEXT NOT NULL DEFAULT '', changed_s REAL NOT NULL DEFAULT 0
+    owner TEXT NOT NULL DEFAULT '', changed_s REAL NOT NULL DEFAULT 0, lost TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS files (
     job TEXT NOT NULL, role TEXT NOT NULL, frame INTEGER NOT NULL, digest TEXT NOT NULL,
@@ -26,7 +26,11 @@ CREATE TABLE IF NOT EXISTS turns (owner TEXT PRIMARY KEY, turn INTEGER NOT NULL)
 """
 
 _ADDED = {
-    "jobs": {"owner": "TEXT NOT NULL DEFAULT ''", "changed_s": "REAL NOT NULL DEFAULT 0"},
+    "jobs": {
+        "owner": "TEXT NOT NULL DEFAULT ''",
+        "changed_s": "REAL NOT NULL DEFAULT 0",
+        "lost": "TEXT NOT NULL DEFAULT ''",
+    },
     "files": {"size_bytes": "INTEGER NOT NULL DEFAULT 0"},
 }
 """Table -> column that a release before this one did not have -> its declaration.

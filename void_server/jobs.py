@@ -40,7 +40,7 @@ NOBODY = ""
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.RECEIVING: frozenset({State.QUEUED, State.CANCELLED}),
     State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
-    # back to QUEUED: the server stopped under it and takes it up again
+    # back to QUEUED: server or worker ended under it, and it is taken up again
     State.RUNNING: frozenset({State.DONE, State.FAILED, State.CANCELLING, State.QUEUED}),
     # a job can finish or fail in the moment it is cancelled
     State.CANCELLING: frozenset({State.CANCELLED, State.DONE, State.FAILED}),
@@ -59,6 +59,10 @@ class _Live:
     step: int = 0
     steps: int = 0
     ready: dict[Role, list[int]] = field(default_factory=dict)
+
+    def rest(self) -> None:
+        """No stage runs."""
+        self.stage, self.step, self.steps = None, 0, 0
 
 
 class JobStore:
@@ -132,7 +136,7 @@ class JobStore:
                 )
             elif self.state(spec.job) is State.FAILED and from_code(row[1], "").retryable:
                 self._set_state(spec.job, State.QUEUED)
-                self._sql("UPDATE jobs SET error_code='', error='' WHERE job=?", (spec.job,))
+                self._sql("UPDATE jobs SET error_code='', error='', lost='' WHERE job=?", (spec.job,))
         self._touch(spec.job)
         return self.status(spec.job)
 
@@ -251,9 +255,26 @@ class JobStore:
                 self._sql("UPDATE jobs SET error_code=?, error=? WHERE job=?", (error.code, str(error), job))
             if record is not None:
                 self._sql("UPDATE jobs SET record=? WHERE job=?", (json.dumps(record), job))
-            live = self._live_of(job)
-            live.stage, live.step, live.steps = None, 0, 0
+            self._live_of(job).rest()
         self._touch(job)
+
+    def try_again(self, job: str, lost: str) -> None:
+        """Queue a running job once more, whose worker ended; ``lost`` says how, and outlives the server.
+
+        Raises UnknownJob, IllegalTransition.
+        """
+        with self._lock:
+            with self._together():
+                self._set_state(job, State.QUEUED)
+                self._sql("UPDATE jobs SET lost=? WHERE job=?", (lost, job))
+            self._live_of(job).rest()
+        self._touch(job)
+
+    def lost(self, job: str) -> str:
+        """How the worker ended under the job before; empty if it never did. Raises UnknownJob."""
+        self.spec(job)
+        with self._lock:
+            return str(self._sql("SELECT lost FROM jobs WHERE job=?", (job,)).fetchone()[0])
 
     def progress(self, job: str, stage: Stage, step: int, steps: int) -> None:
         """The running job has done ``step`` of ``steps`` of ``stage``."""

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import zmq
 
@@ -32,7 +32,7 @@ from void_server.key_folder import KeyFolder
 from void_server.limits import GB
 from void_server.listener import Listener
 from void_server.own_jobs import OwnJobs
-from void_server.worker import Worker
+from void_server.worker import Ended, Worker
 from void_server.worker_events import Configure, Failed, Finished, FrameJudged, FrameMade, Progressed, Stopped
 from void_wire import codec, messages, sockets
 from void_wire.errors import (
@@ -42,6 +42,7 @@ from void_wire.errors import (
     SettingsError,
     UnknownJob,
     VoidError,
+    WorkerDied,
     from_code,
 )
 from void_wire.messages import (
@@ -342,7 +343,7 @@ class Server:
                 self._reported.append(event)
         with self._patience():
             while self._reported:
-                if self._reported[0].job == self._worker.job:
+                if self._worker.concerns(self._reported[0]):
                     self._worker_reported(self._reported[0])
                 self._reported.popleft()
         return changed
@@ -360,6 +361,9 @@ class Server:
             self._disk_full = False
 
     def _worker_reported(self, event: Any) -> None:
+        if isinstance(event, Ended):
+            self._worker_lost(cast("str", self._worker.job), event.how)
+            return
         job = event.job
         if isinstance(event, Progressed):
             self._store.progress(job, event.stage, event.step, event.steps)
@@ -374,12 +378,25 @@ class Server:
             self._end(lambda: self._store.move(job, State.CANCELLED))
             log.info("job %s cancelled", job, extra={"job": job})
         elif isinstance(event, Failed):
-            cancelled = self._store.state(job) is State.CANCELLING and event.code == "engine.worker_died"
-            error = None if cancelled else from_code(event.code, event.sentence)
             self._end(
-                lambda: self._store.move(job, State.CANCELLED if cancelled else State.FAILED, error=error)
+                lambda: self._store.move(job, State.FAILED, error=from_code(event.code, event.sentence))
             )
             log.warning("job %s: %s", job, event.sentence, extra={"job": job})
+
+    def _worker_lost(self, job: str, how: str) -> None:
+        """The worker ended under the job: it is tried once more, and goes on from what it has on disk."""
+        before = self._store.lost(job)
+        log.warning("job %s: its worker ended with %s", job, how, extra={"job": job})
+        if self._store.state(job) is State.CANCELLING:
+            self._end(lambda: self._store.move(job, State.CANCELLED))
+        elif not before:
+            self._end(lambda: self._store.try_again(job, how))
+        else:
+            error = WorkerDied(
+                f"The worker process ended twice in the middle of job {job}: first with {before}, and when the job was "
+                f"tried again with {how}. Submit the shot again, and if it ends the same way send us worker.log."
+            )
+            self._end(lambda: self._store.move(job, State.FAILED, error=error))
 
     def _end(self, move: Callable[[], None]) -> None:
         move()

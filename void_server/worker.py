@@ -1,6 +1,7 @@
 """The server's half of a worker: a child process that owns the GPU.
 
-Out of memory, a driver fault or an image file that brings a decoder down costs one job, never the server.
+Out of memory, a driver fault or an image file that brings a decoder down costs a job one of its two tries, never the
+server.
 The process is started for the first job, keeps its model warm, and is started again after it died.
 """
 
@@ -14,11 +15,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from void_server.worker_events import FROM_WORKER, CancelRun, Configure, Failed, Run, read_event, write_event
-from void_wire.errors import WorkerDied
+from void_server.worker_events import (
+    DRIVER_FAULT,
+    FROM_WORKER,
+    CancelRun,
+    Configure,
+    Run,
+    read_event,
+    write_event,
+)
 from void_wire.messages import JobSpec
 
 log = logging.getLogger(__name__)
@@ -31,6 +40,21 @@ ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(256 << 20), "MALLOC_TRIM_THRESHOLD_"
 tenth of the time."""
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A worker process is gone, in the middle of a job or between two."""
+
+    process: subprocess.Popen[bytes]
+
+    @property
+    def how(self) -> str:
+        """Its exit code or signal."""
+        code = self.process.returncode
+        if code == DRIVER_FAULT:
+            return f"exit code {code} (a fault of the GPU's driver)"
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
 class Worker:
     """One worker process and the job it does. Methods are called from the server's main thread only.
 
@@ -38,8 +62,7 @@ class Worker:
         configure: what the process is told first.
         data_dir: its stderr goes to ``worker.log`` there, its temporary files to ``scratch``: next to the jobs,
             where there is room, and not to a /tmp that may be memory.
-        report: called with every event, on the worker's reader thread; must return fast. A process that ends
-            in the middle of a job is reported as that job's Failed.
+        report: called with every event, and with Ended, on the worker's reader thread; must return fast.
     """
 
     def __init__(self, configure: Configure, data_dir: Path, report: Callable[[Any], None]) -> None:
@@ -57,6 +80,12 @@ class Worker:
         if self._process is None or self._process.poll() is not None:
             self._start()
         self._tell(Run(spec=spec, folder=str(folder)))
+
+    def concerns(self, event: Any) -> bool:
+        """Whether a reported event is about the job that runs, and not about one or a process that was before."""
+        if isinstance(event, Ended):
+            return self.job is not None and event.process is self._process
+        return bool(event.job == self.job)
 
     def cancel(self) -> None:
         """Ask for the end of the job at its next step."""
@@ -115,15 +144,5 @@ class Worker:
         pipe = cast("IO[bytes]", process.stdout)
         while (event := read_event(cast("Any", pipe), FROM_WORKER)) is not None:
             self._report(event)
-        code = process.wait()
-        job = self.job
-        if job is not None:
-            error = WorkerDied(
-                f"The worker process ended with {_exit_text(code)} in the middle of job {job}; it is started again for "
-                f"the next job. Submit the shot again, and if it ends the same way send us {self._log_path.name}."
-            )
-            self._report(Failed(job=job, code=error.code, sentence=str(error)))
-
-
-def _exit_text(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+        process.wait()
+        self._report(Ended(process))

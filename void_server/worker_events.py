@@ -11,6 +11,9 @@ from typing import Any, BinaryIO, ClassVar
 from void_wire import codec
 from void_wire.messages import JobSpec, Role, Signs, Stage
 
+DRIVER_FAULT = 70
+"""The exit code of a process whose GPU faulted: nothing that it holds there can be used any more."""
+
 
 @dataclass(frozen=True)
 class Configure:

@@ -21,6 +21,7 @@ from void_server.limits import GB
 from void_server.progress import Cancelled
 from void_server.removal import Machine, Removal
 from void_server.worker_events import (
+    DRIVER_FAULT,
     TO_WORKER,
     CancelRun,
     Configure,
@@ -40,6 +41,10 @@ from void_wire.errors import EngineError, JobFailed, VoidError
 from void_wire.messages import Role, Signs, Stage
 
 log = logging.getLogger(__name__)
+
+
+FAULTS = ("CUDA error", "cuDNN error")
+"""How torch's RuntimeErrors begin that leave the process's CUDA context unusable."""
 
 
 class WorkerProcess:
@@ -105,7 +110,10 @@ class WorkerProcess:
                 "(worker_memory_gb): send smaller frames or fewer channels, or ask who runs the server."
             )
             end = Failed(spec.job, EngineError.code, sentence)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, RuntimeError) and str(error).startswith(FAULTS):
+                log.exception("job %s: the GPU's driver failed, so this process ends", spec.job)
+                os._exit(DRIVER_FAULT)  # tidying up would wait for the driver
             mark = os.urandom(4).hex()
             log.exception("job %s failed [%s]", spec.job, mark)
             sentence = f"The server hit a bug in job {spec.job}; its worker.log has it as {mark}. Please send it to us."

@@ -114,7 +114,7 @@ def pixels(frames: dict[int, bytes]) -> dict[int, bytes]:
 
 
 @needs_proc
-def test_a_worker_that_dies_costs_one_job(
+def test_a_worker_that_dies_twice_costs_one_job(
     shot: ShotOnDisk, start_server: StartServer, tmp_path: Path
 ) -> None:
     server = start_server()
@@ -126,16 +126,25 @@ def test_a_worker_that_dies_costs_one_job(
         until(client, first.job, in_pass_1)
         assert client.watch(second.job).queue_place == 1
         scratch = tmp_path / "data" / "scratch"
-        left = set(scratch.iterdir())
+        left = set(scratch.glob("void-take-*"))
         assert left
+        lost = worker_pid(server.process.pid)
+        os.kill(lost, signal.SIGKILL)
+        until(client, first.job, lambda status: in_pass_1(status) and worker_pid(server.process.pid) != lost)
+        assert "pass 1 goes on after step" in (tmp_path / "data" / "worker.log").read_text()
+        assert not left & set(scratch.iterdir())  # its working files went with it
+        server.process.kill()
+        server.process.wait()
+        server = start_server(server.address)
+        until(client, first.job, in_pass_1)
         os.kill(worker_pid(server.process.pid), signal.SIGKILL)
         status = until(client, first.job, ended)
         assert status.state is State.FAILED
         error = from_code(status.error_code, status.error)
         assert isinstance(error, WorkerDied)
-        assert "signal 9" in str(error)
+        assert "first with signal 9, and when the job was tried again with signal 9" in str(error)
         assert until(client, second.job, ended).state is State.DONE
-        assert not left & set(scratch.iterdir())  # its working files went with it
+        assert client.submit(first).state in (State.QUEUED, State.RUNNING)  # asked for again: two more tries
 
 
 def test_cancel_stops_a_running_job_within_a_step_and_the_next_one_runs(

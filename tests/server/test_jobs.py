@@ -253,6 +253,28 @@ def test_two_servers_never_share_a_folder(tmp_path: Path) -> None:
     open_store(tmp_path).close()
 
 
+def test_how_a_worker_was_lost_outlives_the_server_until_the_job_is_asked_for_again(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.submit(spec("job-00001"), NOBODY)
+    receive_all(store, "job-00001")
+    with pytest.raises(IllegalTransition):
+        store.try_again("job-00001", "signal 9")
+    assert store.lost("job-00001") == ""
+    store.move("job-00001", State.RUNNING)
+    store.progress("job-00001", Stage.PASS1, 3, 30)
+    store.try_again("job-00001", "signal 9")
+    assert (store.status("job-00001").state, store.status("job-00001").stage) == (State.QUEUED, None)
+    store.move("job-00001", State.RUNNING)
+    store.close()
+    store = open_store(tmp_path)
+    store.recover()
+    assert store.lost("job-00001") == "signal 9"
+    store.move("job-00001", State.RUNNING)
+    store.move("job-00001", State.FAILED, error=WorkerDied("It died."))
+    store.submit(spec("job-00001"), NOBODY)
+    assert store.lost("job-00001") == ""
+
+
 @pytest.mark.parametrize(
     ("error", "then"), [(WorkerDied("It died."), State.QUEUED), (JobFailed("A bug."), State.FAILED)]
 )
