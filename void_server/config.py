@@ -60,6 +60,7 @@ class Config:
     receive_hours: int = 24  # a job that gets no frame for so long is cancelled; 0: never
     private: bool = False  # prompts stay here: not in what leaves
     log_format: str = "text"  # or json: an object a line
+    exit_with: int = 0  # leave when the process of this id is gone; 0: stay
     idle_exit_s: int = 0  # leave after this long without a job or a message; 0: stay
 
     def __post_init__(self) -> None:
@@ -91,6 +92,7 @@ class Config:
             ("keep_days", 0, 10**5),
             ("keep_gb", 0, 10**6),
             ("receive_hours", 0, 10**5),
+            ("exit_with", 0, 2**31 - 1),
             ("idle_exit_s", 0, 10**9),
         ):
             if not low <= getattr(self, name) <= high:

@@ -11,10 +11,14 @@ class Cancelled(Exception):
     """Raised by a Progress call once the job is to stop."""
 
 
+class Halted(Cancelled):
+    """Raised instead where the work is to be taken up again: what can be kept of it is kept."""
+
+
 class Progress(Protocol):
     """Called after every step of a stage, ``step`` 1..``steps`` (0 when the stage begins).
 
-    Raises Cancelled when the job is to stop; nobody but the worker catches it.
+    Raises Cancelled when the job is to stop; whoever catches it, but for the worker, raises it again.
     """
 
     def __call__(self, stage: Stage, step: int, steps: int) -> None:

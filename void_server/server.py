@@ -23,6 +23,7 @@ from typing import Any, cast
 import zmq
 
 from void_server import __version__
+from void_server.companion import Companion
 from void_server.config import Config
 from void_server.engines import missing_engine_parts, refuse_unready
 from void_server.frame_channel import FrameChannel
@@ -33,7 +34,16 @@ from void_server.limits import GB
 from void_server.listener import Listener
 from void_server.own_jobs import OwnJobs
 from void_server.worker import Ended, Worker
-from void_server.worker_events import Configure, Failed, Finished, FrameJudged, FrameMade, Progressed, Stopped
+from void_server.worker_events import (
+    Configure,
+    Failed,
+    Finished,
+    FrameJudged,
+    FrameMade,
+    LeftOff,
+    Progressed,
+    Stopped,
+)
 from void_wire import codec, messages, sockets
 from void_wire.errors import (
     JobError,
@@ -74,6 +84,12 @@ log = logging.getLogger(__name__)
 TIDY_S = 60.0
 """Between looks at what is too old to keep."""
 
+STOP_GRACE_S = 60.0
+"""For the running job to come to its next step when the server is stopped; then its worker is killed."""
+
+ORPHAN_GRACE_S = 3.0
+"""The same when the companion is gone: a farm wants its machine back."""
+
 
 @dataclass(frozen=True)
 class _Watcher:
@@ -91,6 +107,7 @@ class Server:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        companion = Companion(config.exit_with) if config.exit_with else None
         data_dir = Path(config.data_dir)
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._bell, self._bell_rope = socket.socketpair()
@@ -118,6 +135,9 @@ class Server:
         self._reported: deque[Any] = deque()  # by the worker, and not yet in the store
         self._watchers: dict[bytes, _Watcher] = {}  # by peer: a new Watch replaces the one before
         self._stopping = threading.Event()
+        self._at_once = threading.Event()
+        self._leave_by: float | None = None  # monotonic seconds
+        self._companion = companion
         self._tidy_at = 0.0
         self._active_at = time.monotonic()
 
@@ -128,12 +148,12 @@ class Server:
         self.close()
 
     def run(self) -> None:
-        """Serve until stop(), a signal, or the idle limit."""
+        """Serve until stop(), a signal, the idle limit or the companion's end."""
         poller = zmq.Poller()
         poller.register(self._control, zmq.POLLIN)
         poller.register(self._listener.monitor, zmq.POLLIN)
         poller.register(self._bell.fileno(), zmq.POLLIN)
-        while not self._stopping.is_set() and not self._idle():
+        while not self._over():
             events = dict(poller.poll(200))
             self._listener.count()
             if self._control in events:
@@ -148,7 +168,9 @@ class Server:
             self._worker.check_grace()
 
     def stop(self) -> None:
-        """End run() soon. Any thread, or a signal handler."""
+        """End run() once the running job can be left; called again, at once. Any thread, or a signal handler."""
+        if self._stopping.is_set():
+            self._at_once.set()
         self._stopping.set()
         with contextlib.suppress(BlockingIOError):
             self._bell_rope.send(b"!")
@@ -377,6 +399,9 @@ class Server:
         elif isinstance(event, Stopped):
             self._end(lambda: self._store.move(job, State.CANCELLED))
             log.info("job %s cancelled", job, extra={"job": job})
+        elif isinstance(event, LeftOff):
+            self._end(lambda: self._store.move(job, State.QUEUED))
+            log.info("job %s is left for the next start", job, extra={"job": job})
         elif isinstance(event, Failed):
             self._end(
                 lambda: self._store.move(job, State.FAILED, error=from_code(event.code, event.sentence))
@@ -389,6 +414,8 @@ class Server:
         log.warning("job %s: its worker ended with %s", job, how, extra={"job": job})
         if self._store.state(job) is State.CANCELLING:
             self._end(lambda: self._store.move(job, State.CANCELLED))
+        elif self._stopping.is_set():
+            self._end(lambda: self._store.move(job, State.QUEUED))
         elif not before:
             self._end(lambda: self._store.try_again(job, how))
         else:
@@ -427,6 +454,22 @@ class Server:
         for job in policy.expired(kept, now):
             size_bytes = self._store.purge(job)
             log.info("job %s is deleted, with %.1f MB", job, size_bytes / 1e6, extra={"job": job})
+
+    def _over(self) -> bool:
+        """Whether run() ends. A job that runs is left at its next step first, within a bound."""
+        orphaned = self._companion is not None and self._companion.gone()
+        if orphaned or self._idle():
+            self._stopping.set()
+        if not self._stopping.is_set():
+            return False
+        if self._worker.job is None or self._at_once.is_set():
+            return True
+        if self._leave_by is None:
+            grace_s = ORPHAN_GRACE_S if orphaned else STOP_GRACE_S
+            log.info("job %s is to be left within %.0f s", self._worker.job, grace_s)
+            self._leave_by = time.monotonic() + grace_s
+            self._worker.halt()
+        return time.monotonic() > self._leave_by
 
     def _idle(self) -> bool:
         limit = self._config.idle_exit_s

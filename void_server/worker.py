@@ -24,6 +24,7 @@ from void_server.worker_events import (
     FROM_WORKER,
     CancelRun,
     Configure,
+    HaltRun,
     Run,
     read_event,
     write_event,
@@ -92,6 +93,11 @@ class Worker:
         if self.job is not None and self._cancelled_at is None:
             self._cancelled_at = time.monotonic()
             self._tell(CancelRun(self.job))
+
+    def halt(self) -> None:
+        """Ask for the job to be left at its next step, to be taken up again."""
+        if self.job is not None:
+            self._tell(HaltRun(self.job))
 
     def release(self) -> None:
         """The job has ended; the worker is free."""

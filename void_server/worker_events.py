@@ -46,6 +46,14 @@ class CancelRun:
 
 
 @dataclass(frozen=True)
+class HaltRun:
+    """Leave the job at its next step, where another process will take it up."""
+
+    kind: ClassVar[str] = "halt_run"
+    job: str
+
+
+@dataclass(frozen=True)
 class Progressed:
     """``step`` of ``steps`` of ``stage`` is done."""
 
@@ -95,6 +103,14 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class LeftOff:
+    """The job was halted; what it had reached is kept."""
+
+    kind: ClassVar[str] = "left_off"
+    job: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """The job cannot go on; ``code`` names a class of void_wire.errors."""
 
@@ -104,9 +120,9 @@ class Failed:
     sentence: str
 
 
-TO_WORKER: codec.Kinds = {cls.kind: cls for cls in (Configure, Run, CancelRun)}
+TO_WORKER: codec.Kinds = {cls.kind: cls for cls in (Configure, Run, CancelRun, HaltRun)}
 FROM_WORKER: codec.Kinds = {
-    cls.kind: cls for cls in (Progressed, FrameMade, FrameJudged, Finished, Stopped, Failed)
+    cls.kind: cls for cls in (Progressed, FrameMade, FrameJudged, Finished, Stopped, LeftOff, Failed)
 }
 
 

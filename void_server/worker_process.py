@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from typing import BinaryIO
 from void_server import logs
 from void_server.job_folder import JobFolder
 from void_server.limits import GB
-from void_server.progress import Cancelled
+from void_server.progress import Cancelled, Halted
 from void_server.removal import Machine, Removal
 from void_server.worker_events import (
     DRIVER_FAULT,
@@ -29,6 +30,8 @@ from void_server.worker_events import (
     Finished,
     FrameJudged,
     FrameMade,
+    HaltRun,
+    LeftOff,
     Progressed,
     Run,
     Stopped,
@@ -55,6 +58,7 @@ class WorkerProcess:
         self._events = events
         self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
+        self._halted: set[str] = set()
         self._memory_bytes = 0
 
     def main(self) -> None:
@@ -82,6 +86,8 @@ class WorkerProcess:
                 self._runs.put(event)
             elif isinstance(event, CancelRun):
                 self._cancelled.add(event.job)
+            elif isinstance(event, HaltRun):
+                self._halted.add(event.job)
         os._exit(0)  # the main thread may be deep inside a step
 
     def _do(self, removal: Removal, run: Run) -> None:
@@ -98,7 +104,9 @@ class WorkerProcess:
 
         try:
             record = removal.remove(spec, JobFolder(Path(run.folder)), progress, made, judged)
-            end: Finished | Stopped | Failed = Finished(spec.job, record)
+            end: Finished | Stopped | LeftOff | Failed = Finished(spec.job, record)
+        except Halted:
+            end = LeftOff(spec.job)
         except Cancelled:
             end = Stopped(spec.job)
         except VoidError as error:
@@ -119,14 +127,17 @@ class WorkerProcess:
             sentence = f"The server hit a bug in job {spec.job}; its worker.log has it as {mark}. Please send it to us."
             end = Failed(spec.job, JobFailed.code, sentence)
         self._cancelled.discard(spec.job)
-        if not isinstance(end, Failed):  # one that failed may be asked for again
+        self._halted.discard(spec.job)
+        if isinstance(end, (Finished, Stopped)):  # one that failed may be asked for again
             JobFolder(Path(run.folder)).forget_milestones()
         write_event(self._events, end)
 
     def _tell(self, event: Progressed | FrameMade | FrameJudged) -> None:
-        """Send an event of a running job. Raises Cancelled once the job is to stop."""
+        """Send an event of a running job. Raises Cancelled once the job is to stop, Halted once it is to rest."""
         if event.job in self._cancelled:
             raise Cancelled
+        if event.job in self._halted:
+            raise Halted
         write_event(self._events, event)
 
 
@@ -139,6 +150,8 @@ def _own_pipes() -> Iterator[BinaryIO]:
 
 
 if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):  # of a terminal or a service manager, meant for the server
+        signal.signal(number, signal.SIG_IGN)
     logs.start("text")
     requests, events = _own_pipes()
     WorkerProcess(requests, events).main()

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from tiny_clips import MODEL, joined, settings, shot
 
 from void_server.engine import milestones
 from void_server.engine.milestones import Milestones
 from void_server.engine.void import Decoded, VoidEngine
+from void_server.progress import Halted
 from void_wire.messages import Stage, VoidSettings, WindowSeed
 
 REQUESTS = {
@@ -51,6 +53,7 @@ def run(
     folder: Path | None,
     cut: tuple[Stage, int] | None = None,
     prompt: str = "a table",
+    how: type[BaseException] = Killed,
 ) -> tuple[list[Decoded], list[tuple[Stage, int]]]:
     frames, wanted = request
     told = []
@@ -58,13 +61,13 @@ def run(
     def progress(stage: Stage, step: int, steps: int) -> None:
         told.append((stage, step))
         if (stage, step) == cut:
-            raise Killed
+            raise how
 
     made = []
     try:
         for one in engine.remove(*shot(frames, (32, 32)), prompt, wanted, progress, folder):
             made.append(one)
-    except Killed:
+    except how:
         assert cut is not None
     return made, told
 
@@ -87,6 +90,22 @@ def test_a_run_goes_on_after_the_step_it_was_killed_in(engine: VoidEngine, tmp_p
         assert bool(steps_of(told, Stage.NOISE)) == (begun == 0)
         for number in (1, 2):
             assert joined(made, number).tobytes() == joined(whole, number).tobytes()
+
+
+def test_what_is_halted_keeps_its_last_step_though_saving_rests(
+    engine: VoidEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(milestones, "SHARE", 1e-9)
+    request, file = REQUESTS["two of three windows done anew"], tmp_path / "pass2.safetensors"
+    run(engine, request, tmp_path, (Stage.PASS2, 2), how=Killed)
+    assert not file.exists()
+    run(engine, request, tmp_path, (Stage.PASS2, 2), how=Halted)
+    with safe_open(file, framework="pt") as held:
+        assert held.metadata()["step"] == "2"
+    made, told = run(engine, request, tmp_path)
+    assert steps_of(told, Stage.PASS2) == [3]
+    whole, _ = run(engine, request, None)
+    assert joined(made, 2).tobytes() == joined(whole, 2).tobytes()
 
 
 def test_another_request_begins_anew(engine: VoidEngine, tmp_path: Path) -> None:

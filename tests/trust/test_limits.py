@@ -124,7 +124,10 @@ def test_every_limit_is_in_the_table_as_it_is() -> None:
         **{name: str(fields[name]) for name in options},
         **{name: str(value) for name, value in FIXED.items()},
     }
-    assert {name for name, value in fields.items() if type(value) is int} <= options | {"idle_exit_s"}
+    assert {name for name, value in fields.items() if type(value) is int} <= options | {
+        "exit_with",
+        "idle_exit_s",
+    }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts in /proc")

@@ -59,6 +59,9 @@ def serve(
     log_format: Annotated[
         str | None, typer.Option(help="text, or json: an object a line, with job and key.")
     ] = None,
+    exit_with: Annotated[
+        int | None, typer.Option(help="Leave when the process of this id is gone, as a farm's runner.")
+    ] = None,
     idle_exit_s: Annotated[int | None, typer.Option(help="Leave after this long with nothing to do.")] = None,
     ready: Annotated[
         Path | None, typer.Option(help="Write the address to this file once it listens.")
@@ -92,6 +95,7 @@ def serve(
         "receive_hours": receive_hours,
         "private": private,
         "log_format": log_format,
+        "exit_with": exit_with,
         "idle_exit_s": idle_exit_s,
     }
     settings = load(config, os.environ, flags)

@@ -67,13 +67,18 @@ class Milestones:
     def reached(
         self, pass_number: int, step: int, steps: int, latents: torch.Tensor, redone: Sequence[torch.Tensor]
     ) -> None:
-        """Save it where saving has rested long enough to stay within `SHARE`; always after the last of ``steps``.
-
-        A disk that takes nothing costs the milestone alone.
-        """
+        """`keep` it where saving has rested long enough to stay within `SHARE`; always after the last of ``steps``."""
         began = time.monotonic()
         if step < steps and began < self._rest_until:
             return
+        self.keep(pass_number, step, latents, redone)
+        now = time.monotonic()
+        self._rest_until = now + (now - began) / SHARE
+
+    def keep(
+        self, pass_number: int, step: int, latents: torch.Tensor, redone: Sequence[torch.Tensor]
+    ) -> None:
+        """Save it. A disk that takes nothing costs the milestone alone."""
         part = self._file(pass_number).with_suffix(".part")
         tensors = {str(place): one.cpu().contiguous() for place, one in enumerate((latents, *redone))}
         try:
@@ -84,8 +89,6 @@ class Milestones:
             part.replace(self._file(pass_number))
         except (OSError, SafetensorError) as error:
             log.warning("step %d of pass %d is not kept (%s)", step, pass_number, error)
-        now = time.monotonic()
-        self._rest_until = now + (now - began) / SHARE
 
     def _file(self, pass_number: int) -> Path:
         return self._folder / f"pass{pass_number}.safetensors"

@@ -51,6 +51,7 @@ from void_server.engine.windows import (
     padded_length,
     spans,
 )
+from void_server.progress import Halted
 from void_wire.errors import SettingsError, SizeMismatch
 from void_wire.messages import WindowSeed
 
@@ -340,7 +341,8 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         """What ``__call__`` does, given out as it is made: (pass, frames float32 [n,3,h,w]), the padding included.
 
         Each pass takes up from the last of ``milestones``, and leaves its own there.
-        Whatever ends it, an exception of ``on_step`` included, leaves the pipeline ready for the next clip.
+        Whatever ends it, an exception of ``on_step`` included, leaves the pipeline ready for the next clip; Halted
+        from there keeps the step that was just done.
         """
         self.check_inputs(plate, quadmask, raster, pass2, warp)
         # 1, 2. raster and length
@@ -373,12 +375,16 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                 latents = before.latents
 
                 def step_done(plan: PassPlan, step: int, timestep: int, latents: torch.Tensor) -> None:
+                    anew = [one.latents for one in redone]
                     if milestones is not None:
-                        milestones.reached(
-                            plan.number, step, plan.steps, latents, [anew.latents for anew in redone]
-                        )
-                    if on_step is not None:
-                        on_step(plan, step, timestep, latents)
+                        milestones.reached(plan.number, step, plan.steps, latents, anew)
+                    try:
+                        if on_step is not None:
+                            on_step(plan, step, timestep, latents)
+                    except Halted:
+                        if milestones is not None:
+                            milestones.keep(plan.number, step, latents, anew)
+                        raise
 
                 if before.step < plan.steps:
                     noise = self.plate_noise(padded, plan.number, seed)
