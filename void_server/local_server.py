@@ -19,6 +19,7 @@ from void_wire.errors import EngineError, SettingsError, TransportError, Unreach
 from void_wire.messages import JobSpec
 
 START_PATIENCE_S = 20.0
+STEP_PATIENCE_S = 30.0
 
 
 def answers(server: str | Connection, patience_s: float = 0.7) -> bool:
@@ -42,9 +43,13 @@ class LocalServer:
     address: str
 
     def stop(self) -> None:
-        """Ask it to leave and wait until it has."""
+        """Ask it to leave and wait until it has; asked twice it leaves a step that takes long."""
         self.process.terminate()
-        self.process.wait(timeout=30)
+        try:
+            self.process.wait(timeout=STEP_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()
+            self.process.wait(timeout=30)
 
 
 def start(address: str, *, data_dir: Path, weights: Path | None, idle_exit_s: int) -> LocalServer:

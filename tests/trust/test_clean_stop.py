@@ -15,6 +15,7 @@ import pytest
 from real_shots import ShotOnDisk, StartServer, make_shot, servers, void
 from safetensors import safe_open
 
+from void_server import local_server
 from void_server.companion import Companion
 from void_wire.client import ENDED, Client
 from void_wire.errors import SettingsError
@@ -113,6 +114,21 @@ def test_a_second_signal_leaves_at_once_and_the_job_is_there_still(
             status = client.watch(spec.job, status.revision, 5.0)
         assert status.state is State.DONE
         assert client.watch(other.job).state is State.RECEIVING
+
+
+@unix
+def test_who_started_a_server_does_not_wait_for_a_step_that_never_ends(
+    shot: ShotOnDisk, start_server: StartServer, began: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_server, "STEP_PATIENCE_S", 0.5)
+    server, spec = start_server(weights=None), shot.spec("never-ends-1")
+    with Client(server.address) as client:
+        client.submit(spec)
+        client.upload(spec, shot.files)
+        while not began.exists():
+            client.watch(spec.job, within_s=0.1)
+    server.stop()
+    assert server.process.returncode == 0
 
 
 @unix
