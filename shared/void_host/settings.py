@@ -277,8 +277,8 @@ PAGES: Mapping[str, Tuple[Setting, ...]] = {
             Kind.LINE,
             "server",
             "address",
-            "host:port of the server. Empty: the environment variable VOID_SERVER, else 127.0.0.1:7801. The "
-            "frames go nowhere else.",
+            "host:port of the server. Empty: the environment variable VOID_SERVER, else the server of VOID_KEY, else "
+            "127.0.0.1:7801. The frames go nowhere else.",
             "",
         ),
         Setting(
