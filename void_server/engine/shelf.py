@@ -17,7 +17,7 @@ from void_server.engine.motion import Mask
 Stored = NDArray[np.float16] | NDArray[np.float32]
 Kept = np.memmap[Any, np.dtype[Any]]
 
-PLATES = 16
+PLATES = 32
 """How many are ready at a time. In a file, so the memory is the system's to take back."""
 
 
