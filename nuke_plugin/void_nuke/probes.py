@@ -10,12 +10,12 @@ import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Sequence
 
 import nuke
 
+from void_host.findings import Answer, Finding, Found
 from void_host.shot import Shot
 from void_nuke import export, host
 from void_nuke.licence import COMMERCIAL
@@ -25,26 +25,6 @@ _SIDE = 64
 """Of a probe's picture, in pixels."""
 
 _BACKGROUND_S = 180.0
-
-
-class Answer(str, Enum):
-    """What a probe found."""
-
-    CONFIRMED = "confirmed"
-    CONTRADICTED = "contradicted"
-    NOT_TRIED = "not tried"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The answer to one claim, and what was seen or why nothing was."""
-
-    claim: str
-    answer: Answer
-    saw: str
-
-
-Found = Tuple[Answer, str]
 
 
 @dataclass(frozen=True)

@@ -11,25 +11,25 @@ contradicted. Read the report before you send it: Nuke's own messages in it may 
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
 import threading
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from void_host.address import server_address
+from void_host.findings import NAME, Answer, Finding, Report
 from void_host.output import frame_path
 from void_host.shot import Shot
 from void_nuke import controller, host
-from void_nuke.probes import PROBES, Answer, Bench, Finding, ask, sample
+from void_nuke.probes import PROBES, Bench, ask, sample
 from void_nuke.snapshot import take
 from void_wire.client import Client
 from void_wire.errors import VoidError
 
-NAME = "void-selftest"
+TITLE = "VOID in Nuke: self-test"
 REMOVAL = "a removal from the button to the frames"
 
 _SIZE = (160, 96)
@@ -40,29 +40,6 @@ _BRIGHT = 2.0
 """The box, over a ramp below 1."""
 
 _ASK_PATIENCE_S = 2.0
-
-
-@dataclass(frozen=True)
-class Report:
-    """What is sent back."""
-
-    about: Mapping[str, str]
-    findings: Tuple[Finding, ...]
-
-    def text(self) -> str:
-        """For reading."""
-        lines = ["VOID in Nuke: self-test", ""]
-        lines += [f"{name}: {value}" for name, value in self.about.items()]
-        lines += ["", *(f"[{one.answer.value}] {one.claim}\n    {one.saw}" for one in self.findings), ""]
-        return "\n".join(lines)
-
-    def write(self, folder: Path) -> Path:
-        """Both files; returns the one for reading. Raises OSError."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{NAME}.json").write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        path = folder / f"{NAME}.txt"
-        path.write_text(self.text(), encoding="utf-8")
-        return path
 
 
 def run(folder: str, server: str = "") -> Optional[Report]:
@@ -80,11 +57,11 @@ def run(folder: str, server: str = "") -> Optional[Report]:
     home, about = Path(folder).absolute(), about_this_nuke()
     findings = [ask(probe) for probe in PROBES]
     pending = Finding(REMOVAL, Answer.NOT_TRIED, "Nuke ended before it was done")
-    Report(about, (*findings, pending)).write(home)
+    Report(TITLE, about, (*findings, pending)).write(home)
     trial = _prepared(home, server)
 
     def finish() -> Report:
-        report = Report(about, (*findings, trial()))
+        report = Report(TITLE, about, (*findings, trial()))
         host.announce(
             f"The VOID self-test is done. Please send back {report.write(home)} and the .json beside it."
         )
@@ -193,7 +170,7 @@ def main(arguments: List[str]) -> int:
     if report is None:  # a GUI: its window says the rest
         return 0
     print(report.text())
-    return int(any(one.answer is Answer.CONTRADICTED for one in report.findings))
+    return int(not report.good)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from void_host.findings import Answer, Found
 from void_host.marks import unmarked
 from void_resolve.controls import BY_NAME
 from void_resolve.fusion_api import Comp, Tool
@@ -24,26 +24,6 @@ from void_wire.messages import Role
 
 _WINDOW_S = 5.0
 """A render that returns so long after its last file was written waited for somebody to press OK."""
-
-
-class Answer(str, Enum):
-    """What a probe found."""
-
-    CONFIRMED = "confirmed"
-    CONTRADICTED = "contradicted"
-    NOT_TRIED = "not tried"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The answer to one claim, and what was seen or why nothing was."""
-
-    claim: str
-    answer: Answer
-    saw: str
-
-
-Found = Tuple[Answer, str]
 
 
 @dataclass(frozen=True)

@@ -11,54 +11,25 @@ Exit code 1 where anything was contradicted. Read the report before you send it:
 from __future__ import annotations
 
 import importlib
-import json
 import platform
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Tuple
+from typing import Callable, Dict, List
 
 from void_host.address import server_address
+from void_host.findings import Answer, Finding, Report
 from void_resolve import controller
 from void_resolve.host.application import Host
-from void_resolve.probes import PROBES, Answer, Bench, Finding
+from void_resolve.probes import PROBES, Bench
 from void_wire.client import Client
 from void_wire.errors import VoidError
 
-NAME = "void-selftest"
+TITLE = "VOID in Resolve and Fusion: self-test"
 REMOVAL = "a removal from the button to the Loader"
 
 _FRAMES = 2
 _ASK_PATIENCE_S = 2.0
-
-
-@dataclass(frozen=True)
-class Report:
-    """What is sent back."""
-
-    about: Mapping[str, str]
-    findings: Tuple[Finding, ...]
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing was contradicted."""
-        return all(one.answer is not Answer.CONTRADICTED for one in self.findings)
-
-    def text(self) -> str:
-        """For reading."""
-        lines = ["VOID in Resolve and Fusion: self-test", ""]
-        lines += [f"{name}: {value}" for name, value in self.about.items()]
-        lines += ["", *(f"[{one.answer.value}] {one.claim}\n    {one.saw}" for one in self.findings), ""]
-        return "\n".join(lines)
-
-    def write(self, folder: Path) -> Path:
-        """Both files; returns the one for reading. Raises OSError."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{NAME}.json").write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        path = folder / f"{NAME}.txt"
-        path.write_text(self.text(), encoding="utf-8")
-        return path
 
 
 def run(app: Host, setting: Path, server: str, say: Callable[[str], None]) -> Report:
@@ -83,7 +54,7 @@ def run(app: Host, setting: Path, server: str, say: Callable[[str], None]) -> Re
         finally:
             bench.clear()
         say(f"[{findings[-1].answer.value}] {REMOVAL}")
-    return Report(_about(app), tuple(findings))
+    return Report(TITLE, _about(app), tuple(findings))
 
 
 def _removal(bench: Bench, server: str) -> Finding:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from nuke._render import _CLASSES
 
+from void_host.findings import Answer
 from void_nuke import probes, selftest
-from void_nuke.probes import PROBES, Answer, Probe
+from void_nuke.probes import PROBES, Probe
 
 README = Path(__file__).parent.parent.parent / "nuke_plugin" / "README.md"
 

@@ -7,9 +7,10 @@ from fusion import Comp, _render
 from fusion import _session as model
 from fusion_shots import SIZE, TEMPLATES
 
+from void_host.findings import Answer, Finding
 from void_resolve import probes, selftest
 from void_resolve.host import application
-from void_resolve.probes import PROBES, Answer
+from void_resolve.probes import PROBES
 
 SETTING = TEMPLATES / "VOID.setting"
 BY_EYE = 4
@@ -103,7 +104,7 @@ def _rounded(custom):
 def test_a_fusion_that_is_otherwise_is_found_out(session, comp, host, monkeypatch, claim):
     (probe,) = (probe for probe in PROBES if claim in probe.claim)
     monkeypatch.setattr(selftest, "PROBES", (probe,))
-    monkeypatch.setattr(selftest, "_removal", lambda *_: probes.Finding("", Answer.NOT_TRIED, ""))
+    monkeypatch.setattr(selftest, "_removal", lambda *_: Finding("", Answer.NOT_TRIED, ""))
     assert selftest.run(host, SETTING, "", lambda text: None).good
     OTHERWISE[claim](monkeypatch)
     assert not selftest.run(host, SETTING, "", lambda text: None).good
