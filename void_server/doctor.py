@@ -165,10 +165,17 @@ def _weights(config: Config) -> str:
     return f"whole in {config.weights}; every byte is looked at by void weights check"
 
 
+def _scratch(data_dir: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="void_doctor_", dir=data_dir)
+    except OSError:
+        raise VoidError("It cannot be tried before the disk can be written.") from None
+
+
 def _job(config: Config) -> str:
-    """Engine draft over loopback, in a folder of its own: what is outside the matte must come back bit for bit."""
+    """Engine draft over loopback, on the server's disk: what is outside the matte must come back bit for bit."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="void_doctor_") as scratch:
+    with _scratch(Path(config.data_dir)) as scratch:
         folder = Path(scratch)
         spec = JobSpec(
             job="void-doctor",
