@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -53,9 +54,11 @@ class Shot:
         for role, digests in self.digests.items():
             if role not in self.inputs or len(digests) != len(self.spec.frames):
                 raise SettingsError(f"Shot {self.spec.shot} has digests of {role.label} that fit no frames.")
-        covered = {frame for segment in self.segments for frame in segment.frames.numbers()}
-        if covered != set(self.spec.frames.numbers()):
-            raise SettingsError(f"The segments of shot {self.spec.shot} are not {self.spec.frames}.")
+        covered = [frame for segment in self.segments for frame in segment.frames.numbers()]
+        if set(covered) != set(self.spec.frames.numbers()) or max(Counter(covered).values()) > 2:
+            raise SettingsError(
+                f"The segments of shot {self.spec.shot} do not cover {self.spec.frames} once or twice."
+            )
 
     def covering(self, frame: int) -> List[int]:
         """Positions of the segments that have this frame: one, or two where one goes over into the next."""

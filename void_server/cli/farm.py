@@ -128,6 +128,35 @@ def run(
 
 
 @app.command()
+def finish(plan: PlanFile, path_mapping: PathMapping = None) -> None:
+    """Look at every frame, join segments, write results, contact sheets and report.html. For a farm's last task."""
+    from void_farm import plan as plans
+    from void_server.farm.finishing import finish as finish_all
+    from void_server.farm.places import Places, read_rules
+    from void_server.farm.progress_lines import ProgressLines
+    from void_server.farm.report import write_report
+
+    whole = plans.read(plan)
+    places = Places(plan.absolute().parent, read_rules(path_mapping))
+    finished = finish_all(whole, places, ProgressLines())
+    for name, one in finished.items():
+        look = one.record.get("worth a look")
+        print(f"{name}: {len(one.frames)} frames.{f' Worth a look: {look}' if look else ''}")
+    print(f"Report: {write_report(whole, places, finished)}")
+
+
+@app.command()
+def status(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+) -> None:
+    """Tell how a bundle stands, from its files alone; exit code 1 where a segment failed."""
+    from void_server.farm.status_table import tell_status
+
+    if not tell_status(bundle):
+        raise typer.Exit(1)
+
+
+@app.command()
 def serve(
     session: Session,
     weights: NodeWeights = "",
