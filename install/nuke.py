@@ -100,7 +100,7 @@ def _sources(made: Path) -> Iterator[str]:
     for name in ("init.py", "menu.py"):
         shutil.copy(str(PLUGIN / name), str(made / name))
         yield name
-    shared = (SHARED / name for name in ("void_wire", "void_panel", "void_host"))
+    shared = (SHARED / name for name in ("void_wire", "void_panel", "void_farm", "void_host"))
     for source in (PLUGIN / "gizmos", PLUGIN / "void_nuke", *shared):
         shutil.copytree(str(source), str(made / source.name), ignore=clean)
         yield f"{source.name}/"

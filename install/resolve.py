@@ -205,7 +205,7 @@ def _sources(home: Path) -> Iterator[str]:
     clean = shutil.ignore_patterns("__pycache__", "*.pyc")
     for source in (
         PLUGIN / "void_resolve",
-        *(SHARED / name for name in ("void_wire", "void_panel", "void_host")),
+        *(SHARED / name for name in ("void_wire", "void_panel", "void_farm", "void_host")),
     ):
         shutil.copytree(str(source), str(home / source.name), ignore=clean)
         yield source.name

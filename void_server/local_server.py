@@ -52,8 +52,18 @@ class LocalServer:
             self.process.wait(timeout=30)
 
 
-def start(address: str, *, data_dir: Path, weights: Path | None, idle_exit_s: int) -> LocalServer:
+def start(
+    address: str,
+    *,
+    data_dir: Path,
+    weights: Path | None,
+    idle_exit_s: int,
+    exit_with: int = 0,
+    patience_s: float = START_PATIENCE_S,
+) -> LocalServer:
     """Start ``void serve`` in a session of its own and wait until it listens; tcp port 0 takes a free one.
+
+    It leaves with the process ``exit_with``, where that is not 0.
 
     Raises Unreachable with the last line of its log when it does not come up.
     """
@@ -61,13 +71,15 @@ def start(address: str, *, data_dir: Path, weights: Path | None, idle_exit_s: in
     log_path, ready = data_dir / "server.log", data_dir / f"ready-{secrets.token_hex(4)}"
     command = [sys.executable, "-m", "void_server.cli", "serve", "--address", address, "--ready", str(ready)]
     command += ["--data-dir", str(data_dir), "--idle-exit-s", str(idle_exit_s)]
+    if exit_with:
+        command += ["--exit-with", str(exit_with)]
     if weights is not None:
         command += ["--weights", str(weights)]
     with log_path.open("ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    deadline = time.monotonic() + START_PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline and process.poll() is None:
         if ready.exists():
             bound = ready.read_text()

@@ -17,7 +17,7 @@ from void_server.frames.exr import limit_decoder, read_header
 from void_server.frames.geometry import Box, union
 from void_server.frames.rate import frames_per_answer
 from void_server.frames.sequence import find_sequence, frames_on_disk, named_frames, output_path
-from void_server.frames.shot_checks import check_shot
+from void_server.frames.shot_checks import ShotReport, Small, check_shot
 from void_wire.errors import SettingsError
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings, new_job_id
 
@@ -32,6 +32,8 @@ class Submission:
     spec: JobSpec
     files: Files
     notes: list[str]
+    report: ShotReport
+    cuts: list[int]  # indices at which another take begins
 
 
 def gather(
@@ -46,12 +48,14 @@ def gather(
     shot: str | None,
     checked: Callable[[int, int], None],
     found: Callable[[JobSpec, Files], None] = lambda spec, files: None,
+    see: Callable[[Small], None] = lambda small: None,
 ) -> Submission:
     """Find and check every file of the shot.
 
     ``frames`` None takes the range the plate has on disk. ``found`` is called once every file is there and
     before the first is read: it may raise what can be known by then. ``checked`` is called with (frames read,
-    frames). Raises ShotError or SettingsError naming everything that is wrong, at most a few of each kind.
+    frames), ``see`` with each frame in order at a small size. Raises ShotError or SettingsError naming everything
+    that is wrong, at most a few of each kind.
     """
     limit_decoder()  # as the server's worker does: what it would not read is not sent
     plate = find_sequence(patterns[Role.PLATE], frames)
@@ -65,8 +69,8 @@ def gather(
         role: find_sequence(patterns[role], frames) if role is not Role.PLATE else plate for role in patterns
     }
     spec = JobSpec(
-        job=job or new_job_id(shot or _shot_name(patterns[Role.PLATE])),
-        shot=shot or _shot_name(patterns[Role.PLATE]),
+        job=job or new_job_id(shot or shot_name(patterns[Role.PLATE])),
+        shot=shot or shot_name(patterns[Role.PLATE]),
         engine=engine,
         frames=frames,
         roles=tuple(patterns),
@@ -76,7 +80,12 @@ def gather(
     )
     found(spec, files)
     cuts = Cuts()
-    report = check_shot(spec, files, checked, lambda small: cuts.see_plate(small.plate, small.marked))
+
+    def seen(small: Small) -> None:
+        cuts.see_plate(small.plate, small.marked)
+        see(small)
+
+    report = check_shot(spec, files, checked, seen)
     notes += report.notes
     if picture.segments == "auto" and cuts.found:
         first = [str(frames.numbers()[index]) for index in cuts.found]
@@ -84,7 +93,7 @@ def gather(
             f"A cut before frame {', '.join(first)}: each part is done on its own (--segments one: no cut)."
         )
     check_crop(spec, files, union(report.marked))
-    return Submission(spec, files, notes)
+    return Submission(spec, files, notes, report, cuts.found)
 
 
 @contextmanager
@@ -174,6 +183,7 @@ def _left_out(patterns: Mapping[Role, str], frames: FrameRange) -> Iterator[str]
             )
 
 
-def _shot_name(pattern: str) -> str:
+def shot_name(pattern: str) -> str:
+    """A shot's name by its plate's file pattern."""
     stem = re.sub(r"[.#%].*", "", Path(pattern).name) or Path(pattern).parent.name
     return re.sub(r"[^A-Za-z0-9_.-]", "_", stem).lstrip(".-") or "shot"

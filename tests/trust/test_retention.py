@@ -1,9 +1,11 @@
 """What is deleted, what is given up, and what a result tells of its making."""
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -103,8 +105,9 @@ def test_the_server_gives_up_and_deletes_by_its_rules(
         store.submit(spec(job), NOBODY)
     store.move("old-done-1", State.CANCELLED)
     long_ago = time.time() - 40 * 86_400
-    store._db.execute("UPDATE jobs SET changed_s=? WHERE job!='fresh-job-1'", (long_ago,))
     store.close()
+    with closing(sqlite3.connect(tmp_path / "data" / "jobs.sqlite", isolation_level=None)) as database:
+        database.execute("UPDATE jobs SET changed_s=? WHERE job!='fresh-job-1'", (long_ago,))
     server = start_server(weights=None)
     with Client(server.address) as client:
         deadline = time.monotonic() + 10

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from void_server.cli import jobs, keys, server, shots, trials, weights
+from void_server.cli import farm, jobs, keys, server, shots, trials, weights
 from void_wire.errors import VoidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -17,6 +17,7 @@ for group in (server, shots, jobs, trials):
     app.add_typer(group.app)
 app.add_typer(weights.app, name="weights")
 app.add_typer(keys.app, name="keys")
+app.add_typer(farm.app, name="farm")
 
 
 def main() -> None:

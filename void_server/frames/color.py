@@ -150,7 +150,10 @@ class ColorTransform:
 
     def decode(self, encoded: Floats) -> Floats:
         """The inverse: float32 (..., 3), 0..1, to the plate's space; what leaves 0..1 is clipped first."""
-        light = self.unfold(encoded)
+        return self.values(self.unfold(encoded))
+
+    def values(self, light: Floats) -> Floats:
+        """The inverse of `light`: the plate's values, float32 (..., 3)."""
         if self._passes:
             return light
         if self._matrix is not None:

@@ -66,6 +66,7 @@ class ShotReport:
 
     notes: list[str]  # sentences the artist should read, though nothing is wrong
     marked: list[Box | None]  # by index: around all both mattes hold, in the display window's coordinates
+    removes: list[bool]  # by index: the remove matte holds something
 
 
 def check_frame(paths: Mapping[Role, Path], frame: int, layers: Collection[str] = ()) -> FrameReport:
@@ -183,7 +184,7 @@ def check_shot(
             f"{hidden.share:.0%} of what the mattes mark is marked on every frame: unless the camera moves, no frame "
             "shows what is behind it, so nothing can be borrowed there and it is made up."
         )
-    return ShotReport(notes, marked)
+    return ShotReport(notes, marked, [report.removes for report in reports])
 
 
 class _Hidden:

@@ -1,0 +1,266 @@
+"""From the options of a removal to a shot of a plan.
+
+Its files are looked at once, and everything is found out that its segments must agree on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from void_farm.plan import Segment, Shot, split
+from void_server.frames.color import ColorTransform
+from void_server.frames.crop import choose_fit, describe, halved
+from void_server.frames.exposure import LightMeter
+from void_server.frames.exr import Layout, read_header
+from void_server.frames.geometry import Box, union
+from void_server.frames.rate import frames_per_answer
+from void_server.frames.sequence import output_path
+from void_server.frames.shot_checks import Small
+from void_server.options import frame_range, settings_of
+from void_server.submission import Submission, check_crop, check_output, check_rate, gather, shot_name
+from void_wire import codec
+from void_wire.errors import EmptyMatte, SettingsError, VoidError
+from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings, new_job_id
+
+NOISE_FRAMES = 4
+"""Frames that one latent frame of the model stands for: a part of the shot's noise begins with one."""
+
+_ROLES = (Role.PLATE, Role.QUADMASK, Role.MATTES, Role.REMOVE, Role.AFFECTED)
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How long shots become segments."""
+
+    longest: int = 240  # frames of one at most
+    overlap: int = 12  # frames that neighbours share: half a second of film for the eye to follow the change
+
+
+@dataclass(frozen=True)
+class Written:
+    """A shot of the plan and the files it is made of, where they exist."""
+
+    shot: Shot
+    files: tuple[Path, ...]
+
+
+def plan_shot(
+    options: Mapping[str, Any],
+    bundle: Path,
+    cutting: Cutting,
+    *,
+    exported: bool,
+    checked: Callable[[int, int], None] = lambda done, of: None,
+) -> Written:
+    """Look at every file of one removal and decide all that its segments share.
+
+    Args:
+        options: of ``void submit`` by parameter name, each with its value or default.
+        bundle: the folder the plan goes to; without an ``out`` results go there too.
+        cutting: how long shots are cut.
+        exported: the farm renders the files first: none is looked for.
+        checked: called with (frames read, frames).
+
+    Raises ShotError or SettingsError, which name the shot.
+    """
+    picture, void = settings_of(options)
+    patterns = {role: str(options[role.value]) for role in _ROLES if options.get(role.value)}
+    if Role.PLATE not in patterns or len(patterns) < 2:
+        raise SettingsError("What to remove? Give plate with quadmask, mattes, or remove (and affected).")
+    name = str(options["shot"] or shot_name(patterns[Role.PLATE]))
+    output = str(options["out"] or bundle / "results" / name / f"{name}.%04d.exr")
+    frames = frame_range(options["range_"], options["handles"])
+    asked = _Asked(
+        name, patterns, output, frames, str(options["engine"]), options["prompt"] or "", picture, void
+    )
+    try:
+        return _unseen(asked, bundle) if exported else _seen(asked, bundle, cutting, checked)
+    except VoidError as error:
+        raise type(error)(f"Shot {name}: {error}") from None
+
+
+def check_apart(written: Sequence[Written]) -> None:
+    """Raise SettingsError when a shot would write over a result or a file of another."""
+    owners: dict[Path, str] = {}
+    files = {file.resolve(): one.shot.spec.shot for one in written for file in one.files}
+    for one in written:
+        name = one.shot.spec.shot
+        for frame in one.shot.spec.frames.numbers():
+            target = output_path(one.shot.output, frame).resolve()
+            if target in files:
+                raise SettingsError(
+                    f"Shot {name} would write {target}, which shot {files[target]} is made of: choose another --out."
+                )
+            if target in owners:
+                raise SettingsError(
+                    f"Shots {owners[target]} and {name} would both write {target}: give each an --out of its own."
+                )
+            owners[target] = name
+
+
+@dataclass(frozen=True)
+class _Asked:
+    name: str
+    patterns: dict[Role, str]
+    output: str
+    frames: FrameRange | None
+    engine: str
+    prompt: str
+    picture: PictureSettings
+    void: VoidSettings | None
+
+
+def _unseen(asked: _Asked, bundle: Path) -> Written:
+    """A shot whose files the farm makes first: nothing is known of them."""
+    if asked.frames is None:
+        raise SettingsError("its files are rendered on the farm, so nobody knows its frames: give --range.")
+    spec = JobSpec(
+        job=new_job_id(asked.name),
+        shot=asked.name,
+        engine=asked.engine,
+        frames=asked.frames,
+        roles=tuple(asked.patterns),
+        prompt=asked.prompt,
+        picture=asked.picture,
+        void=asked.void,
+    )
+    check_output(Role.RESULT, asked.output, spec.frames, {})
+    note = "Its files are rendered on the farm: it is one segment, and no file is compared with what was planned."
+    whole = Segment(spec.frames, spec.frames, spec.picture)
+    return Written(_shot(asked, spec, bundle, {}, [whole], [note]), ())
+
+
+def _seen(asked: _Asked, bundle: Path, cutting: Cutting, checked: Callable[[int, int], None]) -> Written:
+    smalls: list[Small] = []
+
+    def found(spec: JobSpec, files: Mapping[Role, Mapping[int, Path]]) -> None:
+        check_output(Role.RESULT, asked.output, spec.frames, files)
+        check_crop(spec, files)
+        check_rate(spec, files)
+
+    submission = gather(
+        asked.patterns,
+        frames=asked.frames,
+        engine=asked.engine,
+        prompt=asked.prompt,
+        picture=asked.picture,
+        void=asked.void,
+        job=None,
+        shot=asked.name,
+        checked=checked,
+        found=found,
+        see=smalls.append,
+    )
+    spec = submission.spec
+    numbers = spec.frames.numbers()
+    notes = list(submission.notes)
+    segments = list(_segments(submission, smalls, cutting, notes))
+    digests = {
+        role: tuple(codec.digest(submission.files[role][number].read_bytes()) for number in numbers)
+        for role in spec.roles
+    }
+    files = tuple(submission.files[role][number] for role in spec.roles for number in numbers)
+    return Written(_shot(asked, spec, bundle, digests, segments, notes), files)
+
+
+def _shot(
+    asked: _Asked,
+    spec: JobSpec,
+    bundle: Path,
+    digests: dict[Role, tuple[str, ...]],
+    segments: Sequence[Segment],
+    notes: Sequence[str],
+) -> Shot:
+    inputs = {role: _placed(pattern, bundle) for role, pattern in asked.patterns.items()}
+    return Shot(spec, inputs, digests, _placed(asked.output, bundle), tuple(segments), tuple(notes))
+
+
+def _placed(pattern: str, bundle: Path) -> str:
+    """Absolute; of what lies in the bundle as seen from there, so that the bundle may be moved."""
+    path, home = Path(pattern).absolute(), bundle.absolute()
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
+
+
+def _segments(
+    submission: Submission, smalls: Sequence[Small], cutting: Cutting, notes: list[str]
+) -> Iterator[Segment]:
+    """The whole shot where it is short enough: then it is the very job of ``void submit``. Else parts of its takes."""
+    spec = submission.spec
+    numbers, every = spec.frames.numbers(), 1
+    first = read_header(submission.files[Role.PLATE][numbers[0]], numbers[0])
+    if spec.void is not None:
+        every = NOISE_FRAMES * frames_per_answer(spec.void, first)
+    if len(split(spec.frames, cutting.longest, cutting.overlap, every)) == 1:
+        yield Segment(spec.frames, spec.frames, spec.picture)
+        return
+    if spec.void is not None and spec.void.window_seeds:
+        raise SettingsError(
+            "--window-seeds number the windows of the whole shot, which is cut into segments here: leave it out, or "
+            f"give --segment-frames {len(numbers)} or more."
+        )
+    starts = [0, *(submission.cuts if spec.picture.segments == "auto" else []), len(numbers)]
+    for start, stop in pairwise(starts):
+        take = FrameRange(numbers[start], numbers[stop - 1], spec.frames.step)
+        marked = union(submission.report.marked[start:stop])
+        picture = replace(spec.picture, segments="one")
+        if marked is not None and spec.void is not None:
+            picture = _one_look(picture, spec.void, first, marked, smalls[start:stop], take, notes)
+        for frames in split(take, cutting.longest, cutting.overlap, every):
+            indices = [numbers.index(frames.first), numbers.index(frames.last) + 1]
+            untouched = not any(submission.report.marked[slice(*indices)])
+            if not untouched and not any(submission.report.removes[slice(*indices)]):
+                raise EmptyMatte(
+                    f"the segment {frames} has something affected and nothing to remove, which is no job of its own: "
+                    "choose other --segment-frames."
+                )
+            later = frames.first != take.first
+            own = replace(picture, affected_first_frame="keep") if later else picture
+            yield Segment(frames, take, own, untouched)
+
+
+def _one_look(
+    picture: PictureSettings,
+    void: VoidSettings,
+    first: Layout,
+    marked: Box,
+    smalls: Sequence[Small],
+    take: FrameRange,
+    notes: list[str],
+) -> PictureSettings:
+    """Where all segments of a take look, and how bright: what each would find alone would differ."""
+    asked, display = (void.raster_height_px, void.raster_width_px), first.display
+    fit = choose_fit(picture, asked, display, marked, first.pixel_aspect)
+    if picture.crop == "auto":
+        box = fit.box.moved(-display.x, -display.y)
+        picture = replace(picture, crop=f"{box.x},{box.y},{box.width},{box.height}")
+        told = describe(halved(fit) if void.preview else fit, asked, display, marked, void.preview)
+        notes.append(f"{take} look through one crop, {picture.crop}: {told['detail ratio']}.")
+    color = ColorTransform(picture.colorspace, picture.encoding)
+    if picture.exposure == "auto" and not color.is_video:
+        meter = LightMeter()
+        for small in smalls:
+            rows, columns = _part(fit.box, display, small)
+            free = small.marked[rows, columns] == 0
+            meter.see(color.light(small.plate[rows, columns]), free if free.any() else ~free)
+        picture = replace(picture, exposure=f"{meter.stops():.1f}")
+    return picture
+
+
+def _part(box: Box, display: Box, small: Small) -> tuple[slice, slice]:
+    """Where a box lies in a small picture of the display window."""
+    height, width = small.marked.shape
+    x, y = box.x - display.x, box.y - display.y
+    edges = np.array([y / display.height, (y + box.height) / display.height]) * height
+    sides = np.array([x / display.width, (x + box.width) / display.width]) * width
+    return _slice(edges), _slice(sides)
+
+
+def _slice(ends: np.ndarray[Any, np.dtype[np.float64]]) -> slice:
+    first = int(ends[0])
+    return slice(first, max(first + 1, round(float(ends[1]))))
