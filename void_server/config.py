@@ -59,6 +59,7 @@ class Config:
     keep_gb: int = 0  # of jobs that have ended, the oldest are deleted above; 0: no limit
     receive_hours: int = 24  # a job that gets no frame for so long is cancelled; 0: never
     private: bool = False  # prompts stay here: not in what leaves
+    metrics_port: int = 0  # of http://127.0.0.1:PORT/metrics; 0: none
     log_format: str = "text"  # or json: an object a line
     exit_with: int = 0  # leave when the process of this id is gone; 0: stay
     idle_exit_s: int = 0  # leave after this long without a job or a message; 0: stay
@@ -92,6 +93,7 @@ class Config:
             ("keep_days", 0, 10**5),
             ("keep_gb", 0, 10**6),
             ("receive_hours", 0, 10**5),
+            ("metrics_port", 0, 65535),
             ("exit_with", 0, 2**31 - 1),
             ("idle_exit_s", 0, 10**9),
         ):

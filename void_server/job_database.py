@@ -164,12 +164,26 @@ class JobDatabase:
         """
         return [Kept(job, State(state), changed_s, size) for job, state, changed_s, size in self._sql(query)]
 
+    def states(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        return dict(self._sql("SELECT state, COUNT(*) FROM jobs GROUP BY state").fetchall())
+
+    def held_bytes_of_all(self) -> int:
+        """What the frames of every job have on disk."""
+        return int(self._sql("SELECT IFNULL(SUM(size_bytes), 0) FROM files").fetchone()[0])
+
     # --- the queue -----------------------------------------------------------------------------------------
 
     def queued(self) -> list[tuple[str, str]]:
         """Job and owner of all that wait to be done, oldest first."""
         query = "SELECT job, owner FROM jobs WHERE state=? ORDER BY created_s, rowid"
         return self._sql(query, (State.QUEUED.value,)).fetchall()
+
+    def queued_since(self) -> float | None:
+        """When the job that has waited longest began to, in seconds of the clock; None if none waits."""
+        query = "SELECT MIN(changed_s) FROM jobs WHERE state=?"
+        since: float | None = self._sql(query, (State.QUEUED.value,)).fetchone()[0]
+        return since
 
     def turns(self) -> dict[str, int]:
         """Owner -> when it had its last turn, larger is later."""

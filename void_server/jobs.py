@@ -18,6 +18,7 @@ from void_server.job_database import JobDatabase, JobRow, no_room
 from void_server.job_folder import LISTED_ROLES, MADE_ROLES, JobFolder
 from void_server.limits import Limits
 from void_server.retention import Kept
+from void_server.tally import Tally
 from void_server.turns import in_turn
 from void_wire import codec
 from void_wire.client import ENDED
@@ -62,6 +63,15 @@ class _Live:
         self.stage, self.step, self.steps = None, 0, 0
 
 
+@dataclass(frozen=True)
+class Stock:
+    """What a store holds, of everybody together."""
+
+    jobs: dict[str, int]  # by state
+    oldest_queued_s: float  # how long the job that waits longest has waited; 0 if none does
+    held_bytes: int  # of the jobs' frames
+
+
 class JobStore:
     """Every job of one data folder.
 
@@ -79,6 +89,7 @@ class JobStore:
         self._folder = folder / "jobs"
         self._folder.mkdir(exist_ok=True, mode=0o700)
         self.limits = limits
+        self.tally = Tally()
         self._changed = changed
         self._lock = threading.RLock()
         self._db = JobDatabase(folder)
@@ -191,7 +202,7 @@ class JobStore:
         spec = self.spec(job)
         with self._lock:
             with self._db.together():
-                self._note(job, role, frame, digest)
+                size_bytes = self._note(job, role, frame, digest)
                 self._db.touch(job)
                 receiving = role in spec.roles and self.state(job) is State.RECEIVING
                 if receiving and self._db.count(job, spec.roles) == spec.sent_frames():
@@ -200,6 +211,7 @@ class JobStore:
                 ready = self._live_of(job).ready.setdefault(role, [])
                 if frame not in ready:
                     ready.append(frame)
+        self.tally.frame(role, size_bytes, received=role in spec.roles)
         self._touch(job)
 
     def add_signs(self, job: str, frame: int, signs: Signs) -> None:
@@ -220,6 +232,8 @@ class JobStore:
                 if record is not None:
                     self._db.set_record(job, record)
             self._live_of(job).rest()
+        if state in ENDED:
+            self.tally.job_ended(state)
         self._touch(job)
 
     def try_again(self, job: str, lost: str) -> None:
@@ -233,6 +247,13 @@ class JobStore:
                 self._db.set_lost(job, lost)
             self._live_of(job).rest()
         self._touch(job)
+
+    def stock(self) -> Stock:
+        """What there is now, of everybody."""
+        with self._lock:
+            since = self._db.queued_since()
+            waited_s = max(0.0, time.time() - since) if since is not None else 0.0
+            return Stock(self._db.states(), waited_s, self._db.held_bytes_of_all())
 
     def progress(self, job: str, stage: Stage, step: int, steps: int) -> None:
         """The running job has done ``step`` of ``steps`` of ``stage``."""
@@ -381,9 +402,11 @@ class JobStore:
             self._db.give_turn_back(row.owner)
         self._db.set_state(job, state)
 
-    def _note(self, job: str, role: Role, frame: int, digest: str) -> None:
+    def _note(self, job: str, role: Role, frame: int, digest: str) -> int:
         path = self.folder(job).frame(role, frame)
-        self._db.note(job, role, frame, digest, path.stat().st_size if path.exists() else 0)
+        size_bytes = path.stat().st_size if path.exists() else 0
+        self._db.note(job, role, frame, digest, size_bytes)
+        return size_bytes
 
     def _queue(self) -> list[str]:
         return in_turn(self._db.queued(), self._db.turns())

@@ -40,6 +40,11 @@ class Listener:
         gate.bind(socket, address)
         self.address = socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
+    @property
+    def connections(self) -> int:
+        """How many there are. Any thread."""
+        return len(self._connected)
+
     def count(self) -> None:
         """Take note of who came and left. Call when ``monitor`` has news."""
         while self.monitor.poll(0):

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
@@ -33,6 +33,9 @@ from void_server.workers import Workers
 from void_wire import sockets
 from void_wire.errors import JobError, ServerBusy, SettingsError
 from void_wire.messages import State
+
+if TYPE_CHECKING:
+    from void_server.metrics import MetricsPage
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +78,7 @@ class Server:
         self._workers = Workers(configure, data_dir, self._store, self._post)
         self._control, self._frames = self._bind()
         self.address = self._control.listener.address
+        self._metrics = self._metrics_page()
         self._disk_full = False
         self._stopping = threading.Event()
         self._at_once = threading.Event()
@@ -122,6 +126,8 @@ class Server:
 
     def close(self) -> None:
         """Let go of sockets, worker and store. A running job is taken up at the next start."""
+        if self._metrics is not None:
+            self._metrics.close()
         self._frames.close()
         self._workers.close()
         self._control.close()
@@ -165,6 +171,18 @@ class Server:
                         f"{sockets.data_address(config.address)}, cannot be used ({error}): is a server running there "
                         "already? Choose another with --address."
                     ) from None
+
+    def _metrics_page(self) -> MetricsPage | None:
+        """Raises SettingsError when its port is taken."""
+        config, workers, listener = self._config, self._workers, self._control.listener
+        if not config.metrics_port:
+            return None
+        from void_server.metrics import Load, MetricsPage
+
+        def load() -> Load:
+            return Load(workers=1, busy=int(workers.busy), connections=listener.connections)
+
+        return MetricsPage(config.metrics_port, self._store, Path(config.data_dir), load)
 
     def _empty_inbox(self) -> set[str]:
         """Hand the workers what they reported; returns the jobs that changed."""

@@ -121,6 +121,7 @@ class Workers:
 
     def _lost(self, job: str, how: str) -> None:
         """The worker ended under the job: it is tried once more, and goes on from what it has on disk."""
+        self._store.tally.worker_lost()
         before = self._store.lost(job)
         log.warning("job %s: its worker ended with %s", job, how, extra={"job": job})
         if self._store.state(job) is State.CANCELLING:

@@ -56,6 +56,9 @@ def serve(
         bool | None,
         typer.Option("--private", help="Leave prompts out of the results' metadata and sidecars."),
     ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Tell Prometheus at http://127.0.0.1:PORT/metrics; 0: do not.")
+    ] = None,
     log_format: Annotated[
         str | None, typer.Option(help="text, or json: an object a line, with job and key.")
     ] = None,
@@ -94,6 +97,7 @@ def serve(
         "keep_gb": keep_gb,
         "receive_hours": receive_hours,
         "private": private,
+        "metrics_port": metrics_port,
         "log_format": log_format,
         "exit_with": exit_with,
         "idle_exit_s": idle_exit_s,
