@@ -11,10 +11,12 @@ from typing import Iterable, List, Mapping, Optional, Tuple
 
 from void_farm import plan as plans
 from void_farm.plan import Plan
-from void_wire.errors import SettingsError
+from void_wire import codec
+from void_wire.errors import ProtocolError, SettingsError
 from void_wire.files import write_whole
 
 TEMPLATE, VALUES, ASSETS = "template.yaml", "parameter_values.yaml", "asset_references.yaml"
+HANDLING = "handling.json"
 SEGMENTS = "segments"
 """The folder in a bundle where each segment's frames and record lie, in one of its own."""
 
@@ -62,6 +64,26 @@ class Export:
         _check_capability(self.licence)
 
 
+@dataclass(frozen=True)
+class Handling:
+    """What stands in the template beside the plan, for engines that do not take one."""
+
+    needs: Needs
+    export: Optional[Export]
+    weights: str  # the model's folder on the nodes; "": each node knows its own
+
+
+def read_handling(folder: Path) -> Handling:
+    """Of a bundle. Raises SettingsError when it cannot be read."""
+    path = folder / HANDLING
+    try:
+        return codec.from_map(json.loads(path.read_text(encoding="utf-8")), Handling)
+    except (OSError, ValueError, ProtocolError) as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error}): write the bundle anew (void farm write)."
+        ) from None
+
+
 def write(
     folder: Path,
     plan: Plan,
@@ -106,6 +128,7 @@ def write(
         write_whole(folder / TEMPLATE, template(values, needs, export).encode())
         write_whole(folder / VALUES, _json({"parameterValues": given}))
         write_whole(folder / ASSETS, _json(references))
+        write_whole(folder / HANDLING, _json(codec.to_map(Handling(needs, export, weights))))
         plans.write(path, plan)  # last: where it is, the bundle is whole
     except OSError as error:
         raise SettingsError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from void_server.cli import shots
+from void_server.cli import farm_engines, farm_night, shots
 from void_wire.connection import Connection, connection
 from void_wire.errors import SettingsError
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from void_server.farm.sources import Asked
 
 app = typer.Typer(no_args_is_help=True, help="A night's shots on a farm's engine.")
+for group in (farm_engines, farm_night):
+    app.add_typer(group.app)
 
 PlanFile = Annotated[Path, typer.Option("--plan", help="The bundle's plan.json.")]
 PathMapping = Annotated[
