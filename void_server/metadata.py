@@ -60,4 +60,4 @@ def _text(value: object) -> str:
         return ", ".join(map(_text, value)) or "none"
     if isinstance(value, WindowSeed):
         return f"{value.window}: {value.seed}"
-    return str(value)
+    return str(value) or "none"

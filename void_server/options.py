@@ -44,6 +44,7 @@ VOID_OPTIONS = {
     "time_base": "time_base",
     "rate_fps": "rate",
     "preview": "preview",
+    "noise_range": "noise_range",
 }
 """Field of VoidSettings -> option; steps, guidance and raster are pairs, ``window_seeds`` a list."""
 
@@ -106,15 +107,9 @@ def frame_range(text: str | None, handles: int = 0) -> FrameRange | None:
                 "--handles goes around a range and none is given: add --range, or leave both out for all of the plate."
             )
         return None
-    match = re.fullmatch(r"(-?\d{1,9})(?:-(-?\d{1,9})(?:x(\d{1,9}))?)?", text.strip())
-    if not match:
-        raise SettingsError(
-            f"--range {text!r} is no range: write 1001-1046, or 1001-1046x2 for every second frame."
-        )
-    first, last, step = match.groups()
-    every = int(step or 1)
-    more = handles * every
-    return FrameRange(int(first) - more, int(last if last is not None else first) + more, every)
+    found = FrameRange.of_text(text, "--range")
+    more = handles * found.step
+    return FrameRange(found.first - more, found.last + more, found.step)
 
 
 def pair(name: str, text: str | None, kind: type[int] | type[float]) -> dict[str, Any]:

@@ -92,6 +92,7 @@ class Model(Protocol):
         settings: VoidSettings,
         progress: Progress,
         milestones: Path,
+        noise_at: int,
     ) -> Iterator[Decoded]:
         """See `VoidEngine.remove`."""
 
@@ -223,9 +224,9 @@ class Removal:
             if every > 1:
                 path = folder / f"answers-{segment.first}"
                 answers = np.memmap(path, np.float32, "w+", shape=shown.plates.shape)
-            left = shot.folder.milestones(segment.first)
+            left, noise_at = shot.folder.milestones(segment.first), plan.noise_at(segment)
             for decoded in model.remove(
-                shown.plates, shown.quadmasks, shot.spec.prompt, settings, told, left
+                shown.plates, shown.quadmasks, shot.spec.prompt, settings, told, left, noise_at
             ):
                 role = Role.RESULT if decoded.passes == settings.passes else Role.PASS1
                 if role is Role.PASS1 and not settings.show_pass1:
@@ -329,6 +330,7 @@ def _takes(shot: Shot, seen: ShotReport, cuts: list[int]) -> list[Take]:
 def _plan(shot: Shot, takes: Sequence[Take], settings: VoidSettings, record: Record) -> WindowPlan:
     """Which frames the model sees together, told in the record."""
     every = frames_per_answer(settings, shot.first)
+    shot.spec.check_noise_range(every)
     plan = WindowPlan(settings, [one for take in takes for one in take.segments], shot.frames, every)
     record.whole["windows"] = str(plan)
     record.whole["time base"] = "every frame" if every == 1 else f"one frame in {every}, the others rebuilt"

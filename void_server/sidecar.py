@@ -111,6 +111,7 @@ def options(spec: JobSpec) -> dict[str, Any]:
         found |= {option: getattr(picture, name) for name, option in MODEL_PICTURE_OPTIONS.items()}
         found |= {option: getattr(void, name) for name, option in VOID_OPTIONS.items()}
         found["rate"] = void.rate_fps or None
+        found["noise_range"] = void.noise_range or None
         found["window_seeds"] = ",".join(f"{own.window}:{own.seed}" for own in void.window_seeds) or None
         found["steps"] = f"{void.pass1_steps},{void.pass2_steps}"
         found["guidance"] = f"{void.pass1_guidance},{void.pass2_guidance}"

@@ -163,10 +163,10 @@ def check_crop(spec: JobSpec, files: Files, marked: Box | None = None) -> None:
 
 
 def check_rate(spec: JobSpec, files: Files) -> None:
-    """Raise SettingsError when the job needs the plate's rate and nobody says it."""
+    """Raise SettingsError when the job needs the plate's rate and nobody says it, or its noise's range has no place."""
     if spec.void is not None:
         first = spec.frames.first
-        frames_per_answer(spec.void, read_header(files[Role.PLATE][first], first))
+        spec.check_noise_range(frames_per_answer(spec.void, read_header(files[Role.PLATE][first], first)))
 
 
 def _left_out(patterns: Mapping[Role, str], frames: FrameRange) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from void_server.engine.time_base import sampled
 from void_server.engine.windows import check_window_seeds, cut_windows, name_spans, spans
 from void_server.frames.segments import Segment
-from void_wire.messages import VoidSettings, WindowSeed
+from void_wire.messages import VoidSettings, WindowSeed, noise_range
 
 
 class WindowPlan:
@@ -27,7 +27,7 @@ class WindowPlan:
         self, settings: VoidSettings, segments: Sequence[Segment], frames: Sequence[int], every: int
     ) -> None:
         self.every = every
-        self._settings = settings
+        self._settings, self._frames = settings, frames
         self._before: dict[Segment, int] = {}
         self._spans: list[tuple[int, int]] = []
         for segment in segments:
@@ -39,6 +39,14 @@ class WindowPlan:
     def __str__(self) -> str:
         """``1: 1001-1085, 2: 1070-1154``."""
         return name_spans(self._spans)
+
+    def noise_at(self, segment: Segment) -> int:
+        """Where the segment's noise begins in that of the whole shot, in frames that the model sees.
+
+        0, the beginning, for every segment of a job whose settings name no whole shot.
+        """
+        whole = self._settings.noise_frames()
+        return noise_range.position(whole, self._frames[segment.first], self.every) if whole else 0
 
     def settings_of(self, segment: Segment) -> VoidSettings:
         """The settings for the engine, whose windows are those of this segment alone."""

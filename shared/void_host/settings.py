@@ -376,6 +376,7 @@ NOT_SETTINGS = {
     "void.flow": "belongs to the server's installation",
     "void.latents": "for comparisons with the reference implementation",
     "void.window_seeds": "of a finished job, which void rerun changes",
+    "void.noise_range": "of a shot that is cut into jobs, which a farm does; a node sends its range as one job",
     "void.show_pass1": "the host shows Pass 1 while Pass 2 runs, always",
 }
 """Field of the job -> why no setting sets it."""

@@ -385,6 +385,14 @@ OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
         (*DRAFT, "--range", "1-99999999999999999999"),
         r"--range \S* is no range: write",
     ),
+    "noise range of words": (
+        (*VOID, "--noise-range", "all"),
+        r"Noise range 'all' is no range: write 1001-1046",
+    ),
+    "noise range beside the range": (
+        (*VOID, "--noise-range", "1003-1200"),
+        r"Frame 1001 of range 1001-1006 lies outside noise range 1003-1200: .* for example 1001-1200",
+    ),
     "range too long": ((*DRAFT, "--range", "1-999999"), r"Range 1-999999 holds 999999 frames; one job takes"),
     "no prompt": ((*VOID[2:],), r'The prompt is empty: .* for example --prompt "a wooden table"'),
     "draft with steps": (

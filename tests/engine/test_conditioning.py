@@ -50,6 +50,12 @@ def test_noise_drawn_in_pieces_is_the_noise_drawn_whole() -> None:
         Drawn(torch.Size((4, 3, 5)), 7)
 
 
+@given(st.integers(0, 30), st.integers(1, 30), st.integers(0, 10))
+def test_frames_of_a_part_are_drawn_as_those_of_the_whole(first: int, frames: int, more: int) -> None:
+    whole = draw((first + frames + more, 3, 4, 4), 7)
+    assert Drawn(torch.Size((frames, 3, 4, 4)), 7, first)[:].equal(whole[first : first + frames])
+
+
 def test_the_classes_each_pass_sees() -> None:
     classes = torch.tensor([0, 63, 127, 255], dtype=torch.uint8)
     assert (hole(classes, 1) * 255).round().tolist() == [255, 255, 127, 0]

@@ -28,6 +28,7 @@ class Oracle:
     def __init__(self) -> None:
         self.record = {"engine": "oracle"}
         self.shown: list[tuple[int, ...]] = []
+        self.noise_at: list[int] = []
 
     def remove(
         self,
@@ -37,9 +38,11 @@ class Oracle:
         settings: VoidSettings,
         progress: Progress = unwatched,
         milestones: Path | None = None,
+        noise_at: int = 0,
     ) -> Iterator[Decoded]:
         assert plate.shape == (*quadmask.shape, 3)
         self.shown.append(plate.shape)
+        self.noise_at.append(noise_at)
         clean = np.where((quadmask == 255)[..., None], plate, np.nan)
         hidden = np.isnan(clean).all(axis=0)
         clean = np.where(hidden, 0.5, np.nanmedian(np.where(hidden, 0.5, clean), axis=0)).astype(np.float32)
@@ -71,7 +74,7 @@ def make_job(
     """Frames with a bright square at x, or none; each over its scenery."""
     void = {
         name: settings.pop(name)
-        for name in ("passes", "time_base", "rate_fps", "show_pass1")
+        for name in ("passes", "time_base", "rate_fps", "show_pass1", "noise_range")
         if name in settings
     }
     spec = JobSpec(
@@ -137,6 +140,23 @@ def test_a_far_traveller_is_removed_through_several_boxes_without_a_jump(
     assert max(errors) < 0.02
     crops = {attribute(folder, frame, "void/crop") for frame in order}
     assert len(crops) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({}, [0, 0]),
+        ({"noise_range": "981-1200"}, [20, 30]),
+        ({"noise_range": "961-1200", "time_base": "model", "rate_fps": 24.0}, [20, 25]),
+    ],
+)
+def test_each_take_has_the_noise_of_its_place_in_the_shot(
+    tmp_path: Path, oracle: Oracle, settings: dict[str, object], first: list[int]
+) -> None:
+    walls = [scenery(4, 3.0)] * 10 + [scenery(5, 3.0)] * 8
+    spec, folder = make_job(tmp_path / "job", [60] * 18, walls, **settings)
+    run(oracle, spec, folder)
+    assert oracle.noise_at == first
 
 
 def test_one_box_when_one_is_asked_for(
@@ -261,9 +281,7 @@ def test_a_shot_that_the_model_leaves_as_it_is_says_so(
     monkeypatch.setattr(
         Oracle,
         "remove",
-        lambda self, plate, quadmask, prompt, settings, progress, milestones: iter(
-            [Decoded(1, 0, plate * np.float32(1))]
-        ),
+        lambda self, plate, *given: iter([Decoded(1, 0, plate * np.float32(1))]),
     )
     spec, folder = make_job(tmp_path / "job", [60, 70, 80, 90], [scenery(1)] * 4, detail="raw")
     record, _ = run(oracle, spec, folder)

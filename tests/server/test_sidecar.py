@@ -75,7 +75,8 @@ def test_what_the_record_gives_as_options_makes_the_same_settings() -> None:
         enlarge=True,
         regrain=False,
     )
-    void = VoidSettings(preview=True, window_seeds=(WindowSeed(2, 77), WindowSeed(1, 5)), pass2_guidance=3.5)
+    redone = (WindowSeed(2, 77), WindowSeed(1, 5))
+    void = VoidSettings(noise_range="993-1200x2", preview=True, window_seeds=redone, pass2_guidance=3.5)
     given = dict.fromkeys(inspect.signature(shots.submit).parameters)
     given |= sidecar.options(dataclasses.replace(SPEC, picture=picture, void=void))
     assert options.settings_of(given) == (picture, void)

@@ -24,6 +24,16 @@ def test_windows_run_on_from_segment_to_segment() -> None:
     assert str(plan()) == "1: 1001-1045, 2: 1030-1060, 3: 1049-1093, 4: 1078-1100"
 
 
+@pytest.mark.parametrize(
+    ("whole", "every", "first"), [("", 1, (0, 0)), ("1001-1200", 1, (0, 48)), ("1-2000", 3, (333, 349))]
+)
+def test_each_segment_has_the_noise_of_its_place_in_the_shot(
+    whole: str, every: int, first: tuple[int, int]
+) -> None:
+    found = WindowPlan(VoidSettings(noise_range=whole), [FIRST, SECOND], FRAMES, every)
+    assert (found.noise_at(FIRST), found.noise_at(SECOND)) == first
+
+
 def test_each_segment_gets_its_own_seeds_in_its_own_count() -> None:
     found = plan(*SEEDS)
     assert found.settings_of(FIRST).window_seeds == (WindowSeed(2, 77), WindowSeed(1, 5))

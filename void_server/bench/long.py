@@ -46,6 +46,7 @@ class Echo:
         settings: VoidSettings,
         progress: Progress = unwatched,
         milestones: Path | None = None,
+        noise_at: int = 0,
     ) -> Iterator[Decoded]:
         """Both passes."""
         for number in range(1, settings.passes + 1):

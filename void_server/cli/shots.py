@@ -74,6 +74,10 @@ def submit(
     rate: Annotated[
         float | None, typer.Option(help="Frames a second of the plate, where its files do not say.")
     ] = None,
+    noise_range: Annotated[
+        str | None,
+        typer.Option(help="Of a part of a shot, the whole shot's range: parts start alike. 1001-1200"),
+    ] = None,
     colorspace: Annotated[
         str | None, typer.Option(help="Of the plate: a space or role of the server's OCIO config.")
     ] = None,

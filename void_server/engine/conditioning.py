@@ -60,15 +60,18 @@ class FlipPadded:
 class Drawn:
     """Unit normal float32 of ``shape`` [F, ...], what `draw` makes, frame by frame and so in order only.
 
-    Frames of a multiple of 16 numbers: torch's generator makes 16 at a time.
+    Those after the first ``skipped``: frame n of a clip has the same numbers whatever the clip's length, so that a
+    part of it can have them too. Frames of a multiple of 16 numbers: torch's generator makes 16 at a time.
     """
 
-    def __init__(self, shape: torch.Size, seed: int) -> None:
+    def __init__(self, shape: torch.Size, seed: int, skipped: int = 0) -> None:
         if shape[1:].numel() % 16:
             raise ValueError(f"frames of {tuple(shape[1:])} are no multiple of 16 numbers")
         self.shape = shape
         self._generator = torch.Generator().manual_seed(seed)
         self._next = 0
+        for _ in range(skipped):
+            torch.randn(shape[1:], generator=self._generator)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -31,7 +31,6 @@ from void_server.engine.conditioning import (
     Clip,
     Drawn,
     FlipPadded,
-    draw,
     hole,
     in_a_file,
     noisy_plate,
@@ -193,14 +192,20 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
     # --- 5: the draws ---------------------------------------------------------------------------------
 
-    def plate_noise(self, plate: Clip, pass_number: int, seed: int) -> Clip:
+    def plate_noise(self, plate: Clip, pass_number: int, seed: int, noise_at: int = 0) -> Clip:
         """The draw for ``encode_plate``, float32 [F,3,h,w]; upstream leaves it unseeded, here it has a sub-seed."""
-        return Drawn(plate.shape, sub_seed(seed, f"pass {pass_number} plate"))
+        return Drawn(plate.shape, sub_seed(seed, f"pass {pass_number} plate"), noise_at)
 
-    def initial_latents(self, frames: int, raster: tuple[int, int], seed: int) -> torch.Tensor:
-        """Pass 1's start, float32 [1,T,16,h/8,w/8]: drawn from ``seed`` itself, as upstream does."""
+    def initial_latents(
+        self, frames: int, raster: tuple[int, int], seed: int, noise_at: int = 0
+    ) -> torch.Tensor:
+        """Pass 1's start, float32 [1,T,16,h/8,w/8]: drawn from ``seed`` itself, as upstream does.
+
+        Those that a longer clip has from frame ``noise_at`` on, a multiple of 4; else from the nearest one.
+        """
         h, w = self.latent_size(raster)
-        return draw((1, latent_frames(frames), self.vae.config.latent_channels, h, w), seed)
+        shape = torch.Size((latent_frames(frames), self.vae.config.latent_channels, h, w))
+        return Drawn(shape, seed, (noise_at + 2) // 4)[:][None]
 
     def latent_size(self, raster: tuple[int, int]) -> tuple[int, int]:
         """Height and width of the latents at a raster."""
@@ -332,6 +337,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         window_frames: int = 85,
         seed: int = 42,
         window_seeds: Sequence[WindowSeed] = (),
+        noise_at: int = 0,
         pass1: PassPlan = PASS1,
         pass2: PassPlan | None = PASS2,
         warp: Warp | None = None,
@@ -387,7 +393,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                         raise
 
                 if before.step < plan.steps:
-                    noise = self.plate_noise(padded, plan.number, seed)
+                    noise = self.plate_noise(padded, plan.number, seed, noise_at)
                     condition = self.condition(padded, quadmask, plan.number, noise)
                     latents = self.denoise(
                         plan, latents, condition, text[plan.number], windows, step_done, redone, before.step
@@ -396,7 +402,11 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
             # 5. from the seeds, Pass 1
             first, done = [in_a_file((length, *raster, 3)) for _ in seeds], 0
-            for stages in run(pass1, lambda: [self.initial_latents(length, raster, own) for own in seeds]):
+
+            def noise_of_the_shot() -> list[torch.Tensor]:
+                return [self.initial_latents(length, raster, own, noise_at) for own in seeds]
+
+            for stages in run(pass1, noise_of_the_shot):
                 for kept, frames in zip(first, stages, strict=True):
                     kept[done : done + len(frames)] = frames.movedim(1, -1)
                 done += len(stages[-1])
@@ -449,9 +459,11 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
             prompt: what the empty scene looks like.
             choices: raster: height and width the model runs at, multiples of 16; plate and quadmask of another
                 size are area-averaged. window_frames: the temporal window. seed: of every draw. window_seeds:
-                windows done anew, in this order; frames outside them keep their bits. pass1, pass2: how
-                each is sampled (pass2=None leaves Pass 2 out). warp: makes Pass 2's initial latents of Pass 1's
-                frames, needed with Pass 2. on_step: called after every step, may raise to stop.
+                windows done anew, in this order; frames outside them keep their bits. noise_at: where a clip that
+                is part of a longer one begins in it, in frames: Pass 1's start and the noise on the plate are what
+                the longer one has there. pass1, pass2: how each is sampled (pass2=None leaves Pass 2 out). warp:
+                makes Pass 2's initial latents of Pass 1's frames, needed with Pass 2. on_step: called after every
+                step, may raise to stop.
 
         Raises:
             SizeMismatch, SettingsError: the inputs do not fit each other or the model.

@@ -123,6 +123,7 @@ class VoidEngine:
         settings: VoidSettings,
         progress: Progress = unwatched,
         milestones: Path | None = None,
+        noise_at: int = 0,
     ) -> Iterator[Decoded]:
         """Both passes over a clip (or Pass 1 alone), frames as they are decoded.
 
@@ -135,6 +136,7 @@ class VoidEngine:
             settings: everything else; the raster is the plate's own size.
             progress: told every step of Stage.PASS1, NOISE and PASS2.
             milestones: a folder where the run leaves how far it has come; the same request takes up from there.
+            noise_at: which frame of the whole shot's noise the clip's first frame has, counted as the clip's are.
 
         Raises:
             SizeMismatch, SettingsError: plate, quadmask and settings do not fit each other.
@@ -165,8 +167,9 @@ class VoidEngine:
             progress(self.STAGES[plan.number], step, plan.steps)
 
         def key() -> str:
-            decides = replace(settings, show_pass1=False)
-            return request_key([__version__, str(self.record), prompt, str(decides)], [plate, quadmask])
+            decides = replace(settings, show_pass1=False, noise_range="")
+            said = [__version__, str(self.record), prompt, str(decides), str(noise_at)]
+            return request_key(said, [plate, quadmask])
 
         free = _free_bytes(self._device)
         progress(Stage.PASS1, 0, settings.pass1_steps)
@@ -178,6 +181,7 @@ class VoidEngine:
             window_frames=settings.window_frames,
             seed=settings.seed,
             window_seeds=settings.window_seeds,
+            noise_at=noise_at,
             pass1=plans[1],
             pass2=plans[2] if settings.passes == 2 else None,
             warp=warp,

@@ -6,9 +6,6 @@ from void_server.frames.exr import Layout
 from void_wire.errors import SettingsError
 from void_wire.messages import VoidSettings
 
-MODEL_FPS = 12.0
-"""What the model was trained at (void.md 1)."""
-
 
 def frames_per_answer(settings: VoidSettings, first: Layout) -> int:
     """1 when the model sees every frame, n when it sees every n-th.
@@ -20,14 +17,12 @@ def frames_per_answer(settings: VoidSettings, first: Layout) -> int:
     Raises:
         SettingsError: nobody says what the rate is.
     """
-    if settings.time_base == "native":
-        return 1
-    rate = settings.rate_fps or _said_by(first)
-    if not rate:
+    found = settings.frames_per_answer(_said_by(first))
+    if found is None:
         raise SettingsError(
             f"Time base model needs the plate's rate and {first} does not say it: give it, for example --rate 24."
         )
-    return max(1, round(rate / MODEL_FPS))
+    return found
 
 
 def _said_by(layout: Layout) -> float:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Optional, Tuple
 
 from void_wire.errors import SettingsError
-from void_wire.messages import checks
+from void_wire.messages import checks, noise_range
 from void_wire.messages.limits import MAX_TEXT
 from void_wire.messages.settings import DRAFT_HAS_NO, PictureSettings, VoidSettings
 from void_wire.messages.shot import SENT_ROLES, FrameRange, Role
@@ -84,6 +84,16 @@ class JobSpec:
                 f"A temporal window of {self.void.window_frames} frames does not exceed the overlap of 16 that "
                 f"{len(self.frames)} frames need: use 21 or more."
             )
+        self.check_noise_range(self.void.frames_per_answer() if self.void is not None else None)
+
+    def check_noise_range(self, every: Optional[int]) -> None:
+        """Raise SettingsError where the noise's range has no place for the frames; None: as far as can be told yet.
+
+        ``every``: the model sees one frame in this many.
+        """
+        whole = self.void and self.void.noise_frames()
+        if whole:
+            noise_range.check_part(whole, self.frames, every or 1)
 
     def sent_frames(self) -> int:
         """How many files the client uploads."""

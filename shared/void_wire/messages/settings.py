@@ -9,6 +9,7 @@ from typing import Optional, Tuple
 from void_wire.errors import SettingsError
 from void_wire.messages import checks
 from void_wire.messages.limits import MAX_FRAMES, MAX_SEED
+from void_wire.messages.shot import FrameRange
 
 _CROP = re.compile(r"(-?\d{1,6}),(-?\d{1,6}),(\d{1,6}),(\d{1,6})\Z", re.ASCII)
 _STOPS = re.compile(r"[+-]?\d{1,2}(\.\d{1,6})?\Z", re.ASCII)
@@ -106,6 +107,9 @@ DRAFT_HAS_NO = (
 PREVIEW_STEPS = 10
 """Of a preview's one pass."""
 
+MODEL_FPS = 12.0
+"""What the model was trained at (void.md 1)."""
+
 MAX_REDONE = 16
 """Temporal windows of a job that can have a seed of their own: each costs one window more a step."""
 
@@ -146,6 +150,9 @@ class VoidSettings:
     )
     window_seeds: Tuple[WindowSeed, ...] = ()  # windows done anew, each over what stood before
     show_pass1: bool = False  # of two passes, also return Role.PASS1, frame by frame while pass 2 runs
+    noise_range: str = (
+        ""  # the whole shot that this job is a part of, whose noise it takes its part of: "1001-1200"
+    )
 
     def __post_init__(self) -> None:
         checks.within("passes", self.passes, 1, 2)
@@ -176,6 +183,21 @@ class VoidSettings:
                 f"{len(self.window_seeds)} windows have seeds of their own; up to {MAX_REDONE} work. Give the whole "
                 "job another seed."
             )
+        self.noise_frames()
+
+    def noise_frames(self) -> Optional[FrameRange]:
+        """The whole shot whose noise the job takes its part of; None: the job has noise of its own."""
+        return FrameRange.of_text(self.noise_range, "Noise range") if self.noise_range else None
+
+    def frames_per_answer(self, said_fps: float = 0.0) -> Optional[int]:
+        """1 when the model sees every frame, n when every n-th; None when the plate's rate decides and nobody says it.
+
+        ``said_fps``: what the plate's metadata says, 0 for nothing.
+        """
+        if self.time_base == "native":
+            return 1
+        rate = self.rate_fps or said_fps
+        return max(1, round(rate / MODEL_FPS)) if rate else None
 
     def as_run(self) -> "VoidSettings":
         """These settings; of a preview the steps and the one pass that run."""

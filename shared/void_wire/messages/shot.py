@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import List
 
 from void_wire.errors import SettingsError
 from void_wire.messages.limits import MAX_FRAMES, MAX_NUMBER
+
+_RANGE = re.compile(r"(-?\d{1,9})(?:-(-?\d{1,9})(?:x(\d{1,9}))?)?", re.ASCII)
 
 
 class Role(str, Enum):
@@ -63,6 +66,17 @@ class FrameRange:
             raise SettingsError(
                 f"Range {self} holds {len(self)} frames; one job takes {MAX_FRAMES}. Split the shot."
             )
+
+    @classmethod
+    def of_text(cls, text: str, name: str = "Range") -> "FrameRange":
+        """``1001-1046``, ``1001-1046x2`` or ``1001``; ``name`` is what it is called. Raises SettingsError."""
+        match = _RANGE.fullmatch(text.strip())
+        if not match:
+            raise SettingsError(
+                f"{name} {text!r} is no range: write 1001-1046, or 1001-1046x2 for every second frame."
+            )
+        first, last, step = match.groups()
+        return cls(int(first), int(last if last is not None else first), int(step or 1))
 
     def __len__(self) -> int:
         return (self.last - self.first) // self.step + 1
