@@ -57,14 +57,15 @@ def main(spec, folder):
             "OVERRIDE_CUEBOT = 127.0.0.1\nOVERRIDE_NIMBY = false\nOVERRIDE_HOSTNAME = 127.0.0.1\n"
             "RQD_BECOME_JOB_USER = false\nRQD_USE_ALL_HOST_ENV_VARS = true\n"
         )
-        rqd = subprocess.Popen([sys.executable, "-m", "rqd", "-c", str(config)], stderr=subprocess.DEVNULL)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        rqd = subprocess.Popen([sys.executable, "-m", "rqd", "-c", str(config)], **quiet)
         try:
             reports.started.get(timeout=60)
             with grpc.insecure_channel(f"127.0.0.1:{rqd_port}") as channel:
                 return run(spec, Path(folder), rqd_pb2_grpc.RqdInterfaceStub(channel), reports)
         finally:
-            rqd.terminate()
-            rqd.wait(10)
+            rqd.kill()
+            rqd.wait()
             server.stop(None)
 
 
