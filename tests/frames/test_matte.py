@@ -176,6 +176,16 @@ def test_composite_matte_grows_and_falls():
     assert np.array_equal(hard == 1, np.hypot(x, y) <= 3)
 
 
+def test_composite_matte_is_the_same_wherever_it_lies_in_memory():
+    remove = np.zeros((54, 96), np.float32)
+    remove[20:33, 30:50] = remove[10:22, 60:63] = remove[40, 11] = 1
+    first = composite_matte(remove, None, 3, 4)
+    kept = []
+    for size in range(1, 200):
+        kept.append(np.zeros(size, np.uint8))  # what is made next lies elsewhere
+        assert np.array_equal(composite_matte(remove, None, 3, 4), first)
+
+
 def test_composite_matte_takes_the_union_and_every_soft_pixel():
     remove = square((20, 20), 3, 3) * np.float32(0.002)
     affected = square((20, 20), 15, 15)
