@@ -21,7 +21,7 @@ from void_server.worker_events import (
     Stopped,
 )
 from void_wire.errors import WorkerDied, from_code
-from void_wire.messages import State
+from void_wire.messages import Stage, State
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +100,8 @@ class Workers:
         job = event.job
         if isinstance(event, Progressed):
             self._store.progress(job, event.stage, event.step, event.steps)
+            if event.stage is Stage.LOAD and event.step == event.steps:
+                log.info("model loaded for job %s", job, extra={"job": job})
         elif isinstance(event, FrameMade):
             self._store.add_frame(job, event.role, event.frame, event.digest)
         elif isinstance(event, FrameJudged):

@@ -176,6 +176,19 @@ def test_composite_matte_grows_and_falls():
     assert np.array_equal(hard == 1, np.hypot(x, y) <= 3)
 
 
+def test_composite_matte_falls_by_exact_distances():
+    remove = np.zeros((54, 96), np.float32)
+    remove[20:33, 30:50] = remove[10:22, 60:63] = remove[40, 11] = 1
+    marked, all_of_them = np.argwhere(remove > 0), np.indices(remove.shape).reshape(2, -1).T
+    squares = np.square(all_of_them[:, None] - marked[None]).sum(axis=-1).min(axis=1)
+    fall = np.clip(np.sqrt(squares.astype(np.float32)) / np.float32(24), 0, 1)
+    expected = (1 - fall * fall * (3 - 2 * fall)).reshape(remove.shape)
+    kept = []
+    for size in range(1, 40):
+        kept.append(np.zeros(97 * size, np.uint8))  # what is made next lies elsewhere
+        assert np.array_equal(composite_matte(remove, None, 0, 23), expected)
+
+
 def test_composite_matte_takes_the_union_and_every_soft_pixel():
     remove = square((20, 20), 3, 3) * np.float32(0.002)
     affected = square((20, 20), 15, 15)

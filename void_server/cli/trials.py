@@ -33,7 +33,7 @@ def demo(
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="transport, exr, warp, step, draft, delivery, falling, long or panel.")
+        str, typer.Argument(help="transport, exr, warp, step, draft, delivery, falling, long, panel or farm.")
     ],
     json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:

@@ -25,6 +25,9 @@ from void_wire.files import PART_SUFFIX
 from void_wire.messages import JobSpec, JobStatus, Role, Signs, Stage, State
 
 WATCH_S = 2.0
+PATIENCE_S = 15.0
+"""For a server that does not answer: a task that fails is tried again, one that waits holds a GPU."""
+
 CANCEL_PATIENCE_S = 3.0
 _CANCEL_WATCH_S = 60.0
 
@@ -183,7 +186,7 @@ def _untouched(spec: JobSpec, files: Files, folder: SegmentFolder, there: set[in
 def _removed(
     spec: JobSpec, files: Files, folder: SegmentFolder, there: set[int], server: str | Connection, tell: Tell
 ) -> tuple[dict[str, str], dict[int, Signs]]:
-    with Client(server, name="void farm") as client:
+    with Client(server, patience_s=PATIENCE_S, name="void farm") as client:
         status = _submitted(client, spec)
         try:
             if status.state is State.RECEIVING:

@@ -182,7 +182,11 @@ def _distances(inside: npt.NDArray[np.bool_], reach_px: int) -> tuple[tuple[slic
         return np.s_[:0, :0], np.zeros((0, 0), np.float32)
     around = around.grown(reach_px)
     near = np.s_[max(0, around.y) : around.bottom, max(0, around.x) : around.right]
-    return near, cv2.distanceTransform((~inside[near]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = cv2.distanceTransform((~inside[near]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Its last bit depends on where the picture lies in memory. Squares of distances are whole numbers.
+    for exact in (np.square, np.rint, np.sqrt):
+        exact(distance, out=distance)
+    return near, distance
 
 
 def _fade(length: int, feather_px: int, at_start: bool, at_end: bool) -> Floats:
