@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from typing import Any
 
 import platformdirs
 
+from void_server.devices import check_devices
 from void_server.limits import GB, Limits
 from void_server.logs import FORMATS
+from void_server.priorities import NONE, Priorities
 from void_server.retention import Retention
 from void_wire import messages, sockets
 from void_wire.errors import SettingsError
@@ -45,16 +46,17 @@ class Config:
     data_dir: str = ""  # jobs and logs; default: the user's data folder
     weights: str = ""  # folder of the model; default: data_dir/weights
     raft_weights: str = ""  # RAFT's weights file, for flow = "raft"
-    device: str = "auto"  # auto, cpu, cuda, cuda:1
+    device: str = "auto"  # auto: every GPU; cpu, cuda, cuda:1; several parted by commas: a worker each
     memory: str = "auto"  # one of MEMORY_MODES
     credit: int = 4  # frames a client may have sent and not acknowledged
     max_frame_mb: int = 512  # of a frame's file
     frames_per_job: int = messages.MAX_FRAMES
     jobs_per_key: int = 50  # unfinished jobs
     queue_limit: int = 100  # unfinished jobs of everybody
+    priorities: Priorities = NONE  # of keys by name: higher ones' jobs come first
     quota_gb: int = 0  # on disk, of a key's jobs; 0: none
     max_connections: int = 500  # on either port
-    worker_memory_gb: int = 0  # of the process that decodes and owns the GPU; 0: what the machine has
+    worker_memory_gb: int = 0  # of each process that decodes and owns a GPU; 0: what the machine has
     keep_days: int = 30  # a job that has ended is deleted after; 0: never
     keep_gb: int = 0  # of jobs that have ended, the oldest are deleted above; 0: no limit
     receive_hours: int = 24  # a job that gets no frame for so long is cancelled; 0: never
@@ -77,8 +79,7 @@ class Config:
             raise SettingsError(f"memory is {self.memory!r}; choose one of {', '.join(MEMORY_MODES)}.")
         if self.log_format not in FORMATS:
             raise SettingsError(f"log_format is {self.log_format!r}; choose one of {', '.join(FORMATS)}.")
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
-            raise SettingsError(f"device is {self.device!r}; choose auto, cpu, cuda or cuda:N.")
+        check_devices(self.device)
         if self.raft_weights and not Path(self.raft_weights).is_file():
             raise SettingsError(f"raft_weights: there is no file {self.raft_weights}.")
         for name, low, high in (
@@ -147,6 +148,8 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
 
 
 def _typed(name: str, value: Any, default: Any) -> Any:
+    if isinstance(default, Priorities):
+        return Priorities.read(value)
     if isinstance(default, bool):
         said = str(value).lower()
         if said not in _YES + _NO:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,7 @@ class ControlChannel:
     Args:
         context: the server's ZeroMQ context.
         config: of the server; zmq.ZMQError when its address cannot be bound.
+        devices: of the workers.
         gate: who may ask, and whose jobs those are.
         store: the jobs.
         cancel: stops a job, running or not.
@@ -74,11 +75,13 @@ class ControlChannel:
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         config: Config,
+        devices: Sequence[str],
         gate: Gate,
         store: JobStore,
         cancel: Callable[[str], None],
     ) -> None:
         self._config = config
+        self._devices = devices
         self._gate = gate
         self._store = store
         self._cancel_job = cancel
@@ -167,8 +170,7 @@ class ControlChannel:
             self._asked.add(request.job)
             return None
         if isinstance(request, Cancel):
-            jobs.spec(request.job)
-            self._cancel_job(request.job)
+            self._cancel_job(jobs.own(request.job))
             return jobs.status(request.job)
         if isinstance(request, Purge):
             return Purged(request.job, _purge(jobs, request.job))
@@ -188,6 +190,7 @@ class ControlChannel:
             credit=self._config.credit,
             max_frame_bytes=self._config.max_frame_bytes,
             engines=missing_engine_parts(Path(self._config.weights)),
+            devices=list(self._devices),
         )
 
     def _refuse_unready(self, spec: JobSpec) -> None:

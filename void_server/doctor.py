@@ -19,6 +19,7 @@ import zmq
 
 from void_server import __version__, local_server
 from void_server.config import Config
+from void_server.devices import devices
 from void_server.engines import missing_engine_parts
 from void_server.frames.exr import read_plate, write_frame
 from void_server.gate import ready_for
@@ -80,14 +81,21 @@ def _gpu(config: Config) -> str:
         return "no torch here, so engine draft alone: it needs no GPU"
     import torch
 
-    if config.device.startswith("cuda") and not torch.cuda.is_available():
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    named = devices(config.device)
+    wanted = [0 if name in ("cuda", "auto") else int(name[5:]) for name in named if name != "cpu"]
+    if named != ("auto",) and (lacking := [number for number in wanted if number >= there]):
         raise VoidError(
-            f"device is {config.device} and torch sees no GPU: look at nvidia-smi, or take --device auto."
+            f"device is {config.device} and torch sees {there} GPUs, none of them {lacking[0]}: look at nvidia-smi, or "
+            "take --device auto."
         )
-    if config.device == "cpu" or not torch.cuda.is_available():
+    if not wanted or not there:
         return "none in use: engine void works on the CPU, for tests at most"
-    free, total = torch.cuda.mem_get_info(config.device if ":" in config.device else "cuda:0")
-    return f"{torch.cuda.get_device_name(0)}, {free / GB:.0f} of {total / GB:.0f} GB free"
+    says = []
+    for number in wanted:
+        free, total = torch.cuda.mem_get_info(number)
+        says.append(f"{torch.cuda.get_device_name(number)}, {free / GB:.0f} of {total / GB:.0f} GB free")
+    return "; ".join(says) + (f": {len(named)} jobs at once" if len(named) > 1 else "")
 
 
 def _disk(config: Config) -> str:
@@ -133,6 +141,11 @@ def _keys(config: Config) -> str:
     listed = keys.listed()
     if not listed:
         raise VoidError("Nobody is let in yet: void keys add NAME for each artist and farm node.")
+    names = {key.name for key in listed}
+    if unknown := [name for name, _ in config.priorities.of_names if name not in names]:
+        raise VoidError(
+            f"priorities name {unknown[0]}, and no key is called so: void keys list shows who is let in."
+        )
     return f"{len(listed)} let in: {', '.join(key.name for key in listed[:8])}{', ...' if listed[8:] else ''}"
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from void_panel.pace import outlook
 from void_server.frames.sequence import output_path
 from void_wire.client import ENDED, Client
 from void_wire.errors import MissingFrames, SettingsError, from_code
 from void_wire.messages import JobSpec, JobStatus, Role, State
 
 console = Console(stderr=True, highlight=False)
+
+QUEUE = "queue"
 
 
 def bars() -> Progress:
@@ -33,11 +36,13 @@ def follow(client: Client, job: str, outputs: Mapping[Role, str]) -> JobStatus:
 
     Raises the error the job failed with, after everything that was made is fetched.
     """
-    home: dict[Role, set[int]] = {role: set() for role in outputs}
     with bars() as display:
         stages: dict[str, TaskID] = {}
-        status = client.watch(job)
+        status, say = client.watch(job), saying(display)
+        home = _at_home(client, status, outputs)
         while True:
+            if status.state not in ENDED:
+                say(status.waits)
             _show(display, stages, status)
             fetched = _fetch_ready(client, status, outputs, home)
             if status.state in ENDED:
@@ -48,14 +53,39 @@ def follow(client: Client, job: str, outputs: Mapping[Role, str]) -> JobStatus:
     return status
 
 
+def saying(display: Progress) -> Callable[[str], None]:
+    """Prints why a job waits, once, and that it goes on."""
+    said = False
+
+    def say(sentence: str) -> None:
+        nonlocal said
+        if bool(sentence) != said:
+            display.console.print(f"Waits: {sentence}" if sentence else "There is room again: it goes on.")
+        said = bool(sentence)
+
+    return say
+
+
 def fetch_all(client: Client, status: JobStatus, outputs: Mapping[Role, str]) -> int:
-    """Bring home what is ready now; returns how many frames. Raises MissingFrames when there is none."""
+    """Bring home what is ready now; returns how many frames are. Raises MissingFrames when there is none."""
     for role in outputs:
         if not status.ready.get(role):
             raise MissingFrames(
                 f"Job {status.job} is {status.state.value} and has no frames of {role.value} (yet)."
             )
-    return _fetch_ready(client, status, outputs, {role: set() for role in outputs})
+    home = _at_home(client, status, outputs)
+    _fetch_ready(client, status, outputs, home)
+    return sum(len(frames) for frames in home.values())
+
+
+def _at_home(client: Client, status: JobStatus, outputs: Mapping[Role, str]) -> dict[Role, set[int]]:
+    """What an earlier command brought, of the frames that are ready: it broke off, or its disk was full."""
+    return {
+        role: client.at_home(
+            status.job, role, {frame: output_path(pattern, frame) for frame in status.ready.get(role, [])}
+        )
+        for role, pattern in outputs.items()
+    }
 
 
 def _fetch_ready(
@@ -71,21 +101,26 @@ def _fetch_ready(
 
 
 def _show(display: Progress, stages: dict[str, TaskID], status: JobStatus) -> None:
-    if status.state is State.QUEUED:
-        _bar(display, stages, f"queue #{status.queue_place}", 0, 1)
-    if status.stage is None:
-        return
-    name = status.stage.value
-    for other, task in stages.items():  # a later stage means the earlier ones are complete
-        if other != name and not display.tasks[task].finished:
+    queued = status.state is State.QUEUED and not status.waits
+    stage = status.stage.value if status.stage else ""
+    for other, task in stages.items():
+        display.update(task, description=other)
+        if stage not in ("", other) and not display.tasks[task].finished:  # a later one, so this is complete
             display.update(task, completed=display.tasks[task].total)
-    _bar(display, stages, name, status.step, max(1, status.steps))
+    told = outlook(status.begins_in_s, status.ends_in_s)
+    if queued:
+        _bar(display, stages, QUEUE, f"place {status.queue_place}", told, 0, 1)
+    elif stage:
+        _bar(display, stages, stage, stage, told, status.step, max(1, status.steps))
 
 
-def _bar(display: Progress, stages: dict[str, TaskID], name: str, step: int, steps: int) -> None:
+def _bar(
+    display: Progress, stages: dict[str, TaskID], name: str, doing: str, told: str, step: int, steps: int
+) -> None:
     if name not in stages:
         stages[name] = display.add_task(name, total=steps)
-    display.update(stages[name], completed=step, total=steps)
+    described = f"{doing}, {told}" if told else doing
+    display.update(stages[name], completed=step, total=steps, description=described)
 
 
 def check_made(spec: JobSpec, outputs: Mapping[Role, str]) -> None:

@@ -83,6 +83,15 @@ class Gate:
         """Whether ``owner``, who was let in before, still is."""
         return self._keys is None or self._knows(bytes.fromhex(owner))
 
+    def has_revoked(self, owner: str) -> bool:
+        """Whether ``owner``'s key was taken back; not while the key folder cannot be read."""
+        if self._keys is None or owner == NOBODY:
+            return False
+        try:
+            return self._keys.name_of(bytes.fromhex(owner)) is None
+        except OSError:
+            return False
+
     def name(self, owner: str) -> str:
         """What the server's administrator calls an owner."""
         if owner == NOBODY:

@@ -6,13 +6,14 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from void_server.retention import Kept
+from void_server.room import no_room
 from void_wire.client import ENDED
-from void_wire.errors import ServerBusy, SettingsError
+from void_wire.errors import SettingsError
 from void_wire.messages import Role, State
 
 _SCHEMA = """
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE TABLE IF NOT EXISTS signs (
     job TEXT NOT NULL, frame INTEGER NOT NULL, signs TEXT NOT NULL, PRIMARY KEY (job, frame)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paces (kind TEXT NOT NULL, seconds TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS turns (owner TEXT PRIMARY KEY, turn INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -44,6 +46,9 @@ _ADDED = {
 
 Jobs from before keys are this machine's own; those from before retention count as changed now.
 """
+
+PACES = 5
+"""Jobs of a kind that are remembered for how long they took."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,11 @@ class JobDatabase:
         """
         return int(self._sql(query, (json.dumps(ENDED), owner)).fetchone()[0])
 
+    def open_jobs(self) -> list[tuple[str, str]]:
+        """Job and owner of all that have not ended."""
+        query = "SELECT job, owner FROM jobs WHERE state NOT IN (SELECT value FROM json_each(?))"
+        return self._sql(query, (json.dumps(ENDED),)).fetchall()
+
     def kept(self) -> list[Kept]:
         """Every job with its size on disk."""
         query = """
@@ -198,6 +208,19 @@ class JobDatabase:
         """The owner's turn is still to come."""
         self._sql("DELETE FROM turns WHERE owner=?", (owner,))
 
+    def add_pace(self, kind: str, seconds: Mapping[str, float]) -> None:
+        """A job of ``kind`` took so many seconds a frame in each stage; the last `PACES` of a kind are kept."""
+        self._sql("INSERT INTO paces VALUES (?,?)", (kind, json.dumps(seconds)))
+        old = """
+            DELETE FROM paces WHERE rowid IN
+            (SELECT rowid FROM paces WHERE kind=? ORDER BY rowid DESC LIMIT -1 OFFSET ?)
+        """
+        self._sql(old, (kind, PACES))
+
+    def paces(self, kind: str) -> list[dict[str, float]]:
+        """What the last jobs of ``kind`` took a frame: stage -> seconds."""
+        return [json.loads(run) for (run,) in self._sql("SELECT seconds FROM paces WHERE kind=?", (kind,))]
+
     # --- frames --------------------------------------------------------------------------------------------
 
     def note(self, job: str, role: Role, frame: int, digest: str, size_bytes: int) -> None:
@@ -225,9 +248,14 @@ class JobDatabase:
         query = "SELECT COUNT(*) FROM files WHERE job=? AND role IN (SELECT value FROM json_each(?))"
         return int(self._sql(query, (job, json.dumps(list(roles)))).fetchone()[0])
 
-    def size_bytes(self, job: str) -> int:
-        """What the job's frames have on disk."""
-        query = "SELECT IFNULL(SUM(size_bytes), 0) FROM files WHERE job=?"
+    def size_bytes(self, job: str, role: Role | None = None) -> int:
+        """What the job's frames have on disk, all of them or those of ``role``."""
+        query = "SELECT IFNULL(SUM(size_bytes), 0) FROM files WHERE job=? AND role = IFNULL(?, role)"
+        return int(self._sql(query, (job, role.value if role else None)).fetchone()[0])
+
+    def largest_bytes(self, job: str) -> int:
+        """The size of the largest of them."""
+        query = "SELECT IFNULL(MAX(size_bytes), 0) FROM files WHERE job=?"
         return int(self._sql(query, (job,)).fetchone()[0])
 
     def held_bytes(self, owner: str) -> int:
@@ -248,14 +276,6 @@ class JobDatabase:
             return self._db.execute(query, values)
         except sqlite3.OperationalError as error:
             raise no_room(str(error)) from None
-
-
-def no_room(reason: str | None) -> ServerBusy:
-    """What is said when the data folder takes no more."""
-    return ServerBusy(
-        f"The server cannot write to its data folder ({reason}): make room on its disk; it goes on by itself, and what "
-        "it holds is kept."
-    )
 
 
 def _open(folder: Path) -> sqlite3.Connection:

@@ -41,6 +41,10 @@ class JobFolder:
         """Where the model leaves how far it has come with the segment that begins at index ``first``."""
         return self.path / _MILESTONES / str(first)
 
+    def begun(self) -> bool:
+        """Whether the model has left anything to go on from."""
+        return (self.path / _MILESTONES).exists()
+
     def forget_milestones(self) -> None:
         """The job needs them no more."""
         shutil.rmtree(self.path / _MILESTONES, ignore_errors=True)

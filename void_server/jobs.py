@@ -6,31 +6,44 @@ thread.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from void_server.job_database import JobDatabase, JobRow, no_room
+from void_server.forecast import RunClock
+from void_server.job_database import JobDatabase, JobRow
 from void_server.job_folder import LISTED_ROLES, MADE_ROLES, JobFolder
 from void_server.limits import Limits
+from void_server.live_job import LiveJob, Wait
+from void_server.outlook import UNKNOWN, Expected, Outlook
 from void_server.retention import Kept
+from void_server.room import Room, no_room
 from void_server.tally import Tally
 from void_server.turns import in_turn
 from void_wire import codec
 from void_wire.client import ENDED
 from void_wire.errors import (
     IllegalTransition,
-    MissingFrames,
+    ServerBusy,
     UnknownJob,
     VoidError,
     from_code,
 )
 from void_wire.files import PART_SUFFIX
-from void_wire.messages import JobSpec, JobStatus, Role, Signs, Stage, State, check_job_id
+from void_wire.messages import (
+    JobSpec,
+    JobStatus,
+    Role,
+    Signs,
+    Stage,
+    State,
+    check_job_id,
+)
 
 NOBODY = ""
 """The owner of what came without a key: this machine's own user."""
@@ -46,21 +59,6 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.FAILED: frozenset({State.QUEUED}),  # asked for again after a failure that may pass
     State.CANCELLED: frozenset(),
 }
-
-
-@dataclass
-class _Live:
-    """What changes too often for the database and need not outlive the server."""
-
-    revision: int = 0
-    stage: Stage | None = None
-    step: int = 0
-    steps: int = 0
-    ready: dict[Role, list[int]] = field(default_factory=dict)
-
-    def rest(self) -> None:
-        """No stage runs."""
-        self.stage, self.step, self.steps = None, 0, 0
 
 
 @dataclass(frozen=True)
@@ -79,24 +77,38 @@ class JobStore:
         folder: holds ``jobs.sqlite`` and ``jobs/<id>/<role>/<frame>.exr``.
         limits: of what is taken.
         changed: called with a job's id after every change, on the thread that made it; must return fast.
+        priority: of an owner's jobs; higher comes first.
+        workers: how many jobs are done at once.
 
     Raises SettingsError when another server has the folder. Every method raises ServerBusy when the disk takes no
     more; what was stored stays.
     """
 
-    def __init__(self, folder: Path, *, limits: Limits, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limits: Limits,
+        changed: Callable[[str], None],
+        priority: Callable[[str], int] = lambda owner: 0,
+        workers: int = 1,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder / "jobs"
         self._folder.mkdir(exist_ok=True, mode=0o700)
         self.limits = limits
         self.tally = Tally()
+        self.room = Room(self._folder)
         self._changed = changed
+        self._priority = priority
         self._lock = threading.RLock()
         self._db = JobDatabase(folder)
         # Revisions start at the clock so that they also grow over a restart of the server.
         self._first_revision = time.time_ns() // 1000
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, LiveJob] = {}
         self._specs: dict[str, JobSpec] = {}
+        self._places: dict[str, int] = {}  # in the queue, as they were told last
+        self._outlook = Outlook(self._db, self.spec, workers)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -107,6 +119,7 @@ class JobStore:
         """After a start: jobs that were running take their place in the queue again."""
         with self._lock:
             self._db.recover()
+            self._places = {job: place for place, job in enumerate(self._queue(), 1)}
         for part in self._folder.rglob(f"*{PART_SUFFIX}"):
             part.unlink()
 
@@ -138,39 +151,11 @@ class JobStore:
                     raise no_room(error.strerror) from None
                 self._db.add(spec.job, text, owner)
             elif row.state is State.FAILED and from_code(row.error_code, "").retryable:
-                self._set_state(spec.job, State.QUEUED)
-                self._db.set_error(spec.job, "", "")
-                self._db.set_lost(spec.job, "")
-        self._touch(spec.job)
-        return self.status(spec.job)
-
-    def rerun(self, source: str, spec: JobSpec, owner: str) -> JobStatus:
-        """Make the job of the frames that ``source`` holds, or find it; nothing is uploaded.
-
-        Where the disk knows no second names of a file the frames are copied, and the call takes as long.
-
-        Raises what `submit` raises, UnknownJob, MissingFrames.
-        """
-        with self._lock:
-            row = self._db.row(spec.job)
-            if row is not None and row.state is not State.RECEIVING:
-                return self.submit(spec, owner)
-            wanted = [(role, frame) for role in spec.roles for frame in spec.frames.numbers()]
-            held = self._held(source, wanted)
-            self.submit(spec, owner)
-            for role, frame in wanted:
-                try:
-                    self.folder(spec.job).take_over(self.folder(source), role, frame)
-                except FileNotFoundError:
-                    self.move(spec.job, State.CANCELLED)
-                    raise _gone(source, role, frame) from None
-                except OSError as error:
-                    raise no_room(error.strerror) from None
-            with self._db.together():
-                for role, frame in wanted:
-                    self._note(spec.job, role, frame, held[role, frame])
-                self._set_state(spec.job, State.QUEUED)
-        self._touch(spec.job)
+                with self._db.together():
+                    self._set_state(spec.job, State.QUEUED)
+                    self._db.set_error(spec.job, "", "")
+                    self._db.set_lost(spec.job, "")
+        self._requeued(spec.job)
         return self.status(spec.job)
 
     def purge(self, job: str) -> int:
@@ -192,27 +177,40 @@ class JobStore:
             self._db.delete(job)
             self._live.pop(job, None)
             self._specs.pop(job, None)
+            self._outlook.forget(job)
         self._changed(job)
         return size
 
     # --- what happens to a job ---------------------------------------------------------------------------
 
     def add_frame(self, job: str, role: Role, frame: int, digest: str) -> None:
-        """A frame is whole on disk: received, or made. The last one received queues the job."""
-        spec = self.spec(job)
+        """A frame is whole on disk: received, or made. The last one received queues the job. Raises UnknownJob."""
+        size_bytes = self.add_frames(job, {(role, frame): digest})
+        self.tally.frame(role, size_bytes, received=role in self.spec(job).roles)
+
+    def add_frames(self, job: str, frames: Mapping[tuple[Role, int], str]) -> int:
+        """The same of many, role and frame to digest, all or none of them; returns their bytes."""
+        spec, added_bytes = self.spec(job), 0
         with self._lock:
+            receiving = self.state(job) is State.RECEIVING
             with self._db.together():
-                size_bytes = self._note(job, role, frame, digest)
+                for (role, frame), digest in frames.items():
+                    path = self.folder(job).frame(role, frame)
+                    size_bytes = path.stat().st_size if path.exists() else 0
+                    added_bytes += size_bytes
+                    self._db.note(job, role, frame, digest, size_bytes)
                 self._db.touch(job)
-                receiving = role in spec.roles and self.state(job) is State.RECEIVING
-                if receiving and self._db.count(job, spec.roles) == spec.sent_frames():
+                whole = receiving and self._db.count(job, spec.roles) == spec.sent_frames()
+                if whole:
                     self._set_state(job, State.QUEUED)
-            if role in LISTED_ROLES:
-                ready = self._live_of(job).ready.setdefault(role, [])
-                if frame not in ready:
-                    ready.append(frame)
-        self.tally.frame(role, size_bytes, received=role in spec.roles)
-        self._touch(job)
+            live = self._live_of(job)
+            if whole:
+                live.wait = None
+            for role, frame in frames:
+                if role in LISTED_ROLES and frame not in live.ready.setdefault(role, []):
+                    live.ready[role].append(frame)
+        (self._requeued if whole else self._touch)(job)
+        return added_bytes
 
     def add_signs(self, job: str, frame: int, signs: Signs) -> None:
         """A frame of the result was judged; a frame made again is judged again. Raises UnknownJob."""
@@ -231,10 +229,29 @@ class JobStore:
                     self._db.set_error(job, error.code, str(error))
                 if record is not None:
                     self._db.set_record(job, record)
-            self._live_of(job).rest()
-        if state in ENDED:
-            self.tally.job_ended(state)
-        self._touch(job)
+            live = self._live_of(job)
+            live.rest()
+            if state in ENDED:
+                live.wait = None
+                self.tally.job_ended(state)
+        self._requeued(job)
+
+    def begin(self, job: str, device: str) -> None:
+        """The queued job runs, on ``device``. Raises UnknownJob, IllegalTransition."""
+        with self._lock:
+            self.move(job, State.RUNNING)
+            live = self._live_of(job)
+            live.device = device
+            live.clock = RunClock(whole=not live.ready and not self.folder(job).begun())
+
+    def finish(self, job: str, record: dict[str, str]) -> None:
+        """The running job is done; how long it took is remembered. Raises UnknownJob, IllegalTransition."""
+        with self._lock:
+            clock = self._live_of(job).clock
+            self.move(job, State.DONE, record=record)
+            if clock is not None:
+                with contextlib.suppress(ServerBusy):  # on a full disk it is not remembered
+                    self._outlook.remember(job, clock, time.monotonic())
 
     def try_again(self, job: str, lost: str) -> None:
         """Queue a running job once more, whose worker ended; ``lost`` says how, and outlives the server.
@@ -246,7 +263,19 @@ class JobStore:
                 self._set_state(job, State.QUEUED)
                 self._db.set_lost(job, lost)
             self._live_of(job).rest()
-        self._touch(job)
+        self._requeued(job)
+
+    def hold(self, job: str, wait: Wait | None) -> None:
+        """The job waits, and keeps its state; None: it goes on. Of several needs the largest stays.
+
+        Raises UnknownJob.
+        """
+        with self._lock:
+            self._row(job)
+            live = self._live_of(job)
+            larger = wait and live.wait and live.wait.need_bytes > wait.need_bytes
+            live.wait = live.wait if larger else wait
+        self._requeued(job)
 
     def stock(self) -> Stock:
         """What there is now, of everybody."""
@@ -260,6 +289,8 @@ class JobStore:
         with self._lock:
             live = self._live_of(job)
             live.stage, live.step, live.steps = stage, step, steps
+            if live.clock is not None:
+                live.clock.seen(stage, step, steps, time.monotonic())
         self._touch(job)
 
     # --- what is known -----------------------------------------------------------------------------------
@@ -314,13 +345,40 @@ class JobStore:
         with self._lock:
             return self._db.held_bytes(owner)
 
+    def check_quota(self, owner: str, more_bytes: int) -> None:
+        """Refuse ``more_bytes`` of an owner's jobs over what these may have on disk. Raises ServerBusy."""
+        if self.limits.quota_bytes:
+            with self._lock:
+                self.limits.check_room(self._db.held_bytes(owner), more_bytes)
+
+    def frame_bytes(self, job: str) -> int:
+        """The size of the job's largest file."""
+        with self._lock:
+            return self._db.largest_bytes(job)
+
+    def rest_bytes(self, job: str) -> int:
+        """About what the frames have that are still to be made, if they are as large; one at least."""
+        with self._lock:
+            missing = len(self.spec(job).frames) - len(self._live_of(job).ready.get(Role.RESULT, []))
+            return max(1, missing) * self._db.largest_bytes(job)
+
     def kept(self) -> list[Kept]:
         """Every job with its size on disk."""
         with self._lock:
             return self._db.kept()
 
+    def open_jobs(self) -> list[tuple[str, str]]:
+        """Job and owner of all that have not ended."""
+        with self._lock:
+            return self._db.open_jobs()
+
+    def waiting(self) -> dict[str, Wait]:
+        """The jobs that wait, and why."""
+        with self._lock:
+            return {job: live.wait for job, live in self._live.items() if live.wait is not None}
+
     def next_queued(self) -> str | None:
-        """The job whose turn it is."""
+        """The job whose turn it is, of those that do not wait."""
         with self._lock:
             queue = self._queue()
         return queue[0] if queue else None
@@ -328,19 +386,17 @@ class JobStore:
     def status(self, job: str) -> JobStatus:
         """The job as it is now. Raises UnknownJob."""
         with self._lock:
-            return self._status(job, self._queue())
+            return self._statuses([job])[0]
 
     def statuses(self, owner: str) -> list[JobStatus]:
         """Every job of ``owner``, newest first."""
         with self._lock:
-            queue = self._queue()
-            return [self._status(job, queue) for job in self._db.of(owner)]
+            return self._statuses(self._db.of(owner))
 
     def statuses_but(self, owner: str) -> list[JobStatus]:
         """Every job of anybody else, newest first."""
         with self._lock:
-            queue = self._queue()
-            return [self._status(job, queue) for job in self._db.of_others(owner)]
+            return self._statuses(self._db.of_others(owner))
 
     # --- inside, called with the lock held ---------------------------------------------------------------
 
@@ -351,7 +407,14 @@ class JobStore:
             raise unknown(job)
         return row
 
-    def _status(self, job: str, queue: Sequence[str]) -> JobStatus:
+    def _statuses(self, jobs: Sequence[str]) -> list[JobStatus]:
+        queue = self._queue()
+        running = [(job, live.clock) for job, live in self._live.items() if live.clock is not None]
+        expected = self._outlook.expected(queue, running, time.monotonic())
+        places = {job: place for place, job in enumerate(queue, 1)}
+        return [self._status(job, places.get(job, 0), expected.get(job, UNKNOWN)) for job in jobs]
+
+    def _status(self, job: str, place: int, expected: Expected) -> JobStatus:
         spec, row, live = self.spec(job), self._row(job), self._live_of(job)
         return JobStatus(
             job=job,
@@ -362,7 +425,11 @@ class JobStore:
             frames=spec.frames,
             received=self._db.count(job, spec.roles),
             expected=spec.sent_frames(),
-            queue_place=queue.index(job) + 1 if job in queue else 0,
+            queue_place=place,
+            begins_in_s=expected[0],
+            ends_in_s=expected[1],
+            waits=live.wait.sentence if live.wait else "",
+            device=live.device,
             stage=live.stage,
             step=live.step,
             steps=live.steps,
@@ -372,23 +439,6 @@ class JobStore:
             record=row.record,
             created_s=row.created_s,
         )
-
-    def _held(self, job: str, wanted: Sequence[tuple[Role, int]]) -> dict[tuple[Role, int], str]:
-        """The digests of ``wanted``. Raises UnknownJob, MissingFrames when one of them is not there."""
-        digests = self.digests(job)
-        held = {key: digests.get(key[0], {}).get(key[1], "") for key in wanted}
-        lacking = [key for key in wanted if not held[key]]
-        if lacking:
-            (role, frame), others = lacking[0], len(lacking) - 1
-            raise MissingFrames(
-                f"Job {job} never received frame {frame} of the {role.label}"
-                f"{f' and {others} more' if others else ''}: send the shot with "
-                f"void submit --job {job}, or as a new job."
-            )
-        for role, frame in wanted:
-            if not self.folder(job).frame(role, frame).is_file():
-                raise _gone(job, role, frame)
-        return held
 
     def _set_state(self, job: str, state: State) -> None:
         row, spec = self._row(job), self.spec(job)
@@ -400,23 +450,20 @@ class JobStore:
             self._db.take_turn(row.owner)
         elif row.state is State.RUNNING and state is State.QUEUED:
             self._db.give_turn_back(row.owner)
+        elif state is State.DONE:  # whoever wanted it stopped came too late
+            self._db.set_error(job, "", "")
         self._db.set_state(job, state)
 
-    def _note(self, job: str, role: Role, frame: int, digest: str) -> int:
-        path = self.folder(job).frame(role, frame)
-        size_bytes = path.stat().st_size if path.exists() else 0
-        self._db.note(job, role, frame, digest, size_bytes)
-        return size_bytes
-
     def _queue(self) -> list[str]:
-        return in_turn(self._db.queued(), self._db.turns())
+        ready = [(job, owner) for job, owner in self._db.queued() if self._live_of(job).wait is None]
+        return in_turn(ready, self._db.turns(), self._priority)
 
-    def _live_of(self, job: str) -> _Live:
+    def _live_of(self, job: str) -> LiveJob:
         if job not in self._live:
             made = {
                 role: list(frames) for role, frames in self._db.digests(job).items() if role in LISTED_ROLES
             }
-            self._live[job] = _Live(revision=self._first_revision, ready=made)
+            self._live[job] = LiveJob(revision=self._first_revision, ready=made)
         return self._live[job]
 
     def _touch(self, job: str) -> None:
@@ -424,13 +471,16 @@ class JobStore:
             self._live_of(job).revision += 1
         self._changed(job)
 
+    def _requeued(self, job: str) -> None:
+        """The job changed, and maybe the queue: those whose place is another now changed too."""
+        with self._lock:
+            before, queue = self._places, self._queue()
+            self._places = {one: place for place, one in enumerate(queue, 1)}
+            moved = [one for one in queue if before.get(one, 0) not in (0, self._places[one])]
+            for one in {job, *moved}:
+                self._touch(one)
+
 
 def unknown(job: str) -> UnknownJob:
     """What is said of a job that is not there, and of one that is somebody else's."""
     return UnknownJob(f"The server has no job {job}: see its jobs with: void jobs")
-
-
-def _gone(job: str, role: Role, frame: int) -> MissingFrames:
-    return MissingFrames(
-        f"Frame {frame} of the {role.label} of job {job} is gone from the server: send the shot again with void submit."
-    )

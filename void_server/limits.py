@@ -46,7 +46,7 @@ class Limits:
         if self.quota_bytes and own_bytes + max(1, more_bytes) > self.quota_bytes:
             raise ServerBusy(
                 f"Your jobs hold {own_bytes / GB:.2f} GB here"
-                + (f" and this frame needs {more_bytes / 1e6:.1f} MB more" if more_bytes else "")
+                + (f" and {more_bytes / 1e6:.1f} MB more are needed" if more_bytes else "")
                 + f"; a key may have {self.quota_bytes / GB:g} GB (quota_gb). Remove jobs that have ended (void jobs "
-                "--purge), then submit the same job again; what was received is kept."
+                "--purge): one that is being sent or done goes on by itself then, another is to be sent again."
             )

@@ -16,31 +16,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import zmq
 
 from void_server.companion import Companion
 from void_server.config import Config
 from void_server.control_channel import ControlChannel
+from void_server.devices import devices
 from void_server.frame_channel import FrameChannel
 from void_server.gate import Gate, ready_for
+from void_server.housekeeping import Housekeeping
 from void_server.jobs import JobStore
 from void_server.key_folder import KeyFolder
 from void_server.limits import GB
 from void_server.worker_events import Configure
-from void_server.workers import Workers
+from void_server.workers import Report, Workers
 from void_wire import sockets
-from void_wire.errors import JobError, ServerBusy, SettingsError
-from void_wire.messages import State
+from void_wire.errors import ServerBusy, SettingsError
 
 if TYPE_CHECKING:
     from void_server.metrics import MetricsPage
 
 log = logging.getLogger(__name__)
-
-TIDY_S = 60.0
-"""Between looks at what is too old to keep."""
 
 STOP_GRACE_S = 60.0
 """For the running job to come to its next step when the server is stopped; then its worker is killed."""
@@ -59,23 +57,34 @@ class Server:
         self._config = config
         companion = Companion(config.exit_with) if config.exit_with else None
         data_dir = Path(config.data_dir)
-        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Report | str] = queue.SimpleQueue()
         self._bell, self._bell_rope = socket.socketpair()
         self._bell.setblocking(False)
         self._bell_rope.setblocking(False)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._store = JobStore(data_dir, limits=config.limits, changed=self._post)
-        self._store.recover()
-        self._gate = Gate(self._context, KeyFolder(Path(config.keys)) if config.asks_for_keys else None)
-        configure = Configure(
-            weights=config.weights,
-            raft_weights=config.raft_weights,
-            device=config.device,
-            memory=config.memory,
-            memory_bytes=config.worker_memory_gb * GB,
-            private=config.private,
+        self._devices = devices(config.device)
+        self._store = JobStore(
+            data_dir,
+            limits=config.limits,
+            changed=self._post,
+            priority=lambda owner: config.priorities.of(self._gate.name(owner)),
+            workers=len(self._devices),
         )
-        self._workers = Workers(configure, data_dir, self._store, self._post)
+        self._gate = Gate(self._context, KeyFolder(Path(config.keys)) if config.asks_for_keys else None)
+        self._store.recover()
+        configures = [
+            Configure(
+                weights=config.weights,
+                raft_weights=config.raft_weights,
+                device=device,
+                memory=config.memory,
+                memory_bytes=config.worker_memory_gb * GB,
+                private=config.private,
+            )
+            for device in self._devices
+        ]
+        self._workers = Workers(configures, data_dir, self._store, self._post)
+        self._housekeeping = Housekeeping(self._store, self._workers, self._gate, config.retention)
         self._control, self._frames = self._bind()
         self.address = self._control.listener.address
         self._metrics = self._metrics_page()
@@ -84,7 +93,6 @@ class Server:
         self._at_once = threading.Event()
         self._leave_by: float | None = None  # monotonic seconds
         self._companion = companion
-        self._tidy_at = 0.0
         self._worked_at = time.monotonic()
 
     def __enter__(self) -> Server:
@@ -112,7 +120,7 @@ class Server:
             with self._patience():
                 if not self._stopping.is_set():
                     self._workers.start_next()
-                self._tidy()
+                self._housekeeping.look()
             self._control.tell_watchers(changed)
             self._workers.check_grace()
 
@@ -137,9 +145,9 @@ class Server:
         self._bell.close()
         self._bell_rope.close()
 
-    def _post(self, event: Any) -> None:
-        """A worker's event, or the id of a job that changed. Any thread."""
-        self._inbox.put(event)
+    def _post(self, news: Report | str) -> None:
+        """A worker's Report, or the id of a job that changed. Any thread."""
+        self._inbox.put(news)
         with contextlib.suppress(BlockingIOError, OSError):  # a full bell rings already
             self._bell_rope.send(b"!")
 
@@ -151,7 +159,9 @@ class Server:
             attempts -= 1
             control = None
             try:
-                control = ControlChannel(self._context, config, self._gate, self._store, self._workers.cancel)
+                control = ControlChannel(
+                    self._context, config, self._devices, self._gate, self._store, self._workers.cancel
+                )
                 frames = FrameChannel(
                     self._context,
                     sockets.data_address(control.listener.address),
@@ -180,7 +190,7 @@ class Server:
         from void_server.metrics import Load, MetricsPage
 
         def load() -> Load:
-            return Load(workers=1, busy=int(workers.busy), connections=listener.connections)
+            return Load(workers=workers.count, busy=workers.working, connections=listener.connections)
 
         return MetricsPage(config.metrics_port, self._store, Path(config.data_dir), load)
 
@@ -188,12 +198,12 @@ class Server:
         """Hand the workers what they reported; returns the jobs that changed."""
         changed = set()
         while not self._inbox.empty():
-            event = self._inbox.get()
-            if isinstance(event, str):
-                changed.add(event)
+            news = self._inbox.get()
+            if isinstance(news, str):
+                changed.add(news)
             else:
                 self._worked_at = time.monotonic()
-                self._workers.take(event)
+                self._workers.take(news)
         return changed
 
     @contextlib.contextmanager
@@ -207,23 +217,6 @@ class Server:
             self._disk_full = True
         else:
             self._disk_full = False
-
-    def _tidy(self) -> None:
-        """Now and then: let go of jobs that nobody sends to the end, and delete what is old."""
-        if time.monotonic() < self._tidy_at:
-            return
-        self._tidy_at = time.monotonic() + TIDY_S
-        kept, policy, now = self._store.kept(), self._config.retention, time.time()
-        for job in policy.abandoned(kept, now):
-            error = JobError(
-                f"Nothing more of job {job} came for {self._config.receive_hours} hours (receive_hours), so it was "
-                "given up: send the shot again as a new job."
-            )
-            self._store.move(job, State.CANCELLED, error=error)
-            log.info("job %s: %s", job, error, extra={"job": job})
-        for job in policy.expired(kept, now):
-            size_bytes = self._store.purge(job)
-            log.info("job %s is deleted, with %.1f MB", job, size_bytes / 1e6, extra={"job": job})
 
     def _over(self) -> bool:
         """Whether run() ends. A job that runs is left at its next step first, within a bound."""
@@ -244,7 +237,7 @@ class Server:
     def _idle(self) -> bool:
         limit = self._config.idle_exit_s
         active_at = max(self._worked_at, self._control.active_at)
-        return bool(limit and not self._workers.busy and time.monotonic() - active_at > limit)
+        return bool(limit and not self._workers.pending and time.monotonic() - active_at > limit)
 
 
 def serve(config: Config, *, ready: Callable[[str], None]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-
 from void_server.own_jobs import OwnJobs
+from void_server.room import no_room
 from void_wire import codec
 from void_wire.errors import IllegalTransition, ProtocolError, ServerBusy, VoidError
 from void_wire.files import write_whole
@@ -24,10 +23,15 @@ class Uploads:
         self._max_frame_bytes = max_frame_bytes
 
     def take(self, header: FrameHeader, payload: memoryview) -> FrameAck | FrameRefused:
-        """Write the frame and acknowledge it, or refuse it with the reason; one held already is acknowledged."""
+        """Write the frame and acknowledge it, or refuse it with the reason; one held already is acknowledged.
+
+        Where there is no room for it the job waits, and tells when there is.
+        """
         try:
             self._take(header, payload)
         except VoidError as error:
+            if isinstance(error, ServerBusy):
+                self._jobs.hold(header.job, str(error), len(payload))
             return FrameRefused(header.job, header.role, header.frame, error.code, str(error))
         return FrameAck(header.job, header.role, header.frame)
 
@@ -52,15 +56,7 @@ class Uploads:
         try:
             write_whole(self._jobs.folder(header.job).frame(header.role, header.frame), payload)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise ServerBusy(
-                    f"The server's disk is full: {name.lower()} needs {len(payload)} bytes more. Free space there, "
-                    f"then submit job {header.job} again; what was received is kept."
-                ) from None
-            raise ServerBusy(
-                f"The server cannot write to its data folder ({error.strerror}): tell whoever runs it, then submit job "
-                f"{header.job} again; what was received is kept."
-            ) from None
+            raise no_room(error.strerror) from None
         self._jobs.add_frame(header.job, header.role, header.frame, header.digest)
 
 

@@ -63,17 +63,26 @@ class Worker:
         configure: what the process is told first.
         data_dir: its stderr goes to ``worker.log`` there, its temporary files to ``scratch``: next to the jobs,
             where there is room, and not to a /tmp that may be memory.
-        report: called with every event, and with Ended, on the worker's reader thread; must return fast.
+        number: of several workers, from 1; the second has ``worker-2.log`` and ``scratch-2``.
+        report: called with this worker and every event, Ended too, on the reader thread; must return fast.
     """
 
-    def __init__(self, configure: Configure, data_dir: Path, report: Callable[[Any], None]) -> None:
+    def __init__(
+        self, configure: Configure, data_dir: Path, number: int, report: Callable[[Worker, Any], None]
+    ) -> None:
         self._configure = configure
-        self._log_path = data_dir / "worker.log"
-        self._scratch = data_dir / "scratch"
+        of_number = f"-{number}" if number > 1 else ""
+        self.log_path = data_dir / f"worker{of_number}.log"
+        self._scratch = data_dir / f"scratch{of_number}"
         self._report = report
         self._process: subprocess.Popen[bytes] | None = None
         self._cancelled_at: float | None = None
         self.job: str | None = None
+
+    @property
+    def device(self) -> str:
+        """What its process works on."""
+        return self._configure.device
 
     def run(self, spec: JobSpec, folder: Path) -> None:
         """Start ``spec``; the worker must be free."""
@@ -103,6 +112,11 @@ class Worker:
         """The job has ended; the worker is free."""
         self.job = None
 
+    def clear(self) -> None:
+        """Remove what a process that is gone left of its temporary files."""
+        if self._process is None or self._process.poll() is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
     def check_grace(self) -> None:
         """Kill a worker that does not heed its cancel; the reader thread reports its end."""
         if self.job and self._cancelled_at and time.monotonic() - self._cancelled_at > CANCEL_GRACE_S:
@@ -121,9 +135,9 @@ class Worker:
             self._process.wait()
 
     def _start(self) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)  # of a process that was killed
+        self.clear()
         self._scratch.mkdir(mode=0o700)
-        with self._log_path.open("ab") as stderr:
+        with self.log_path.open("ab") as stderr:
             process = subprocess.Popen(
                 [sys.executable, "-m", "void_server.worker_process"],
                 stdin=subprocess.PIPE,
@@ -149,6 +163,6 @@ class Worker:
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         pipe = cast("IO[bytes]", process.stdout)
         while (event := read_event(cast("Any", pipe), FROM_WORKER)) is not None:
-            self._report(event)
+            self._report(self, event)
         process.wait()
-        self._report(Ended(process))
+        self._report(self, Ended(process))

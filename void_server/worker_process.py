@@ -21,6 +21,7 @@ from void_server.job_folder import JobFolder
 from void_server.limits import GB
 from void_server.progress import Cancelled, Halted
 from void_server.removal import Machine, Removal
+from void_server.room import told_when_full
 from void_server.worker_events import (
     DRIVER_FAULT,
     TO_WORKER,
@@ -103,7 +104,8 @@ class WorkerProcess:
             self._tell(FrameJudged(spec.job, frame, signs))
 
         try:
-            record = removal.remove(spec, JobFolder(Path(run.folder)), progress, made, judged)
+            with told_when_full():
+                record = removal.remove(spec, JobFolder(Path(run.folder)), progress, made, judged)
             end: Finished | Stopped | LeftOff | Failed = Finished(spec.job, record)
         except Halted:
             end = LeftOff(spec.job)

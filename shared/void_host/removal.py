@@ -188,9 +188,15 @@ class Removal:
         while waiting:
             frame, files = waiting.pop(0)
             one = replace(self.shot.spec, frames=FrameRange(frame, frame))
-            client.upload(one, {role: {frame: path} for role, path in files.items()})
+            client.upload(one, {role: {frame: path} for role, path in files.items()}, waits=self._wait)
             for path in files.values():
                 path.unlink()
+
+    def _wait(self, sentence: str) -> None:
+        """The server has no room. Raises _Cancelled."""
+        if self._cancelled():
+            raise _Cancelled
+        self._screen.progress(sentence, 0.0)
 
     def _take_up(self, client: Client) -> None:
         status = client.watch(self.shot.spec.job)
@@ -260,8 +266,12 @@ class Removal:
             ) from None
 
     def _progress(self, status: JobStatus) -> None:
-        if status.state is State.QUEUED:
-            self._screen.progress(f"place {status.queue_place} in the queue", 0.0)
+        if status.waits:
+            self._screen.progress(status.waits, 0.0)
+        elif status.state is State.QUEUED:
+            begins = about(status.begins_in_s)
+            place = f"place {status.queue_place} in the queue" + (f", begins in {begins}" if begins else "")
+            self._screen.progress(place, 0.0)
         elif status.stage is not None:
             doing = f"{status.stage.value} {status.step} of {status.steps}"
             self._step(doing, status.stage.value, status.step, status.steps)

@@ -107,7 +107,8 @@ class JobView(QtWidgets.QWidget):
         row = state.rows[status.job]
         heard = "" if state.link is Link.THERE else " when last heard of"
         standing = ": ".join(part for part in (row.standing.capitalize() + heard, row.doing) if part)
-        self.standing.say(f"{standing}, {row.left} left of it" if row.left else standing)
+        left = f"{row.left} left of it" if row.left else ""
+        self.standing.say(", ".join(part for part in (standing, left, row.outlook) if part))
         self.trouble.say(status.error if status.state is State.FAILED else "")
         self.verdict.say(state.verdict, tints.WARN if state.faults else "")
         self.prompt.say(f"“{spec.prompt}”" if spec is not None and spec.prompt else "")

@@ -58,3 +58,10 @@ def about(seconds: Optional[float]) -> str:
         if minutes < below - step / 2:
             return f"about {max(1, round(minutes / step)) * step} min"
     return f"about {max(2, round(minutes / 60))} h"
+
+
+def outlook(begins_in_s: Optional[float], ends_in_s: Optional[float]) -> str:
+    """When a job begins and is done, as far as a server can tell: ``begins in about 4 min, done in about 9 min``."""
+    begins, ends = about(begins_in_s), about(ends_in_s)
+    told = ((f"begins in {begins}", begins), (f"done in {ends}", ends))
+    return ", ".join(sentence for sentence, known in told if known)

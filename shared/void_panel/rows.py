@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-from void_panel.pace import Pace, about
+from void_panel.pace import Pace, about, outlook
 from void_panel.requests import Change
 from void_wire.messages import JobSpec, JobStatus, Role, State
 
@@ -22,9 +22,10 @@ class JobRow:
     engine: str
     state: State
     standing: str  # the state in a word
-    doing: str  # stage and step, place in the queue, or what there is
+    doing: str  # stage and step, place in the queue, what there is, or why it waits
     share: Optional[float]  # of that, 0 to 1; None where nothing is counted
     left: str  # of the stage; "" when it cannot be told
+    outlook: str  # when it begins and is done; "" when the server cannot tell
 
 
 def row_of(status: JobStatus, pace: Pace, now_s: float) -> JobRow:
@@ -36,10 +37,11 @@ def row_of(status: JobStatus, pace: Pace, now_s: float) -> JobRow:
         frames=str(status.frames),
         engine=status.engine,
         state=status.state,
-        standing=_WORDS[status.state],
+        standing="waiting" if status.waits else _WORDS[status.state],
         doing=doing,
         share=share,
         left=about(pace.left_s(now_s)) if _counted(status) else "",
+        outlook=outlook(status.begins_in_s, status.ends_in_s),
     )
 
 
@@ -85,6 +87,8 @@ def _counted(status: JobStatus) -> Optional[Tuple[str, int, int]]:
 
 def _doing(status: JobStatus) -> Tuple[str, Optional[float]]:
     counted = _counted(status)
+    if status.waits:
+        return status.waits, None
     if counted:
         name, step, steps = counted
         return f"{name} {step}/{steps}", step / steps

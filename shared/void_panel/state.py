@@ -343,6 +343,8 @@ class PanelState:
         self._changed.selected = self._changed.selected or job == self.selected
 
     def _tell(self, before: Optional[JobStatus], status: JobStatus) -> None:
+        if status.waits and not (before and before.waits):
+            self.say(f"{status.shot} waits: {status.waits}", bad=True)
         if before is not None and before.state is status.state:
             return
         count = len(status.ready.get(Role.RESULT, []))

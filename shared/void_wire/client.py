@@ -32,6 +32,7 @@ from void_wire.connection import Connection
 from void_wire.errors import (
     MissingFrames,
     ProtocolError,
+    ServerBusy,
     SettingsError,
     TimedOut,
     TransportError,
@@ -77,6 +78,9 @@ Files = Mapping[Role, Mapping[int, Path]]
 Sent = Callable[[int, int], None]
 """Called with (files safe on the server, files in all)."""
 
+Waits = Callable[[str], None]
+"""Called every two seconds or so while the server has no room for a frame, with its sentence. May raise to give up."""
+
 FETCH_CREDIT = 4
 """Frames a client asks for ahead: bounds what the server may have queued for it."""
 
@@ -87,6 +91,9 @@ _RESEND_S = 2.0
 
 _ASK_S = 2.0
 """When no frame got through for this long, the control socket is asked what is the matter."""
+
+_ROOM_S = 2.0
+"""Between two looks whether the server has room."""
 
 _POLL_S = 0.25
 
@@ -168,12 +175,19 @@ class Client:
         """What the job was asked to be. Raises UnknownJob."""
         return self._request(AskSpec(job), Spec).spec
 
-    def upload(self, spec: JobSpec, files: Files, sent: Sent = lambda done, total: None) -> None:
+    def upload(
+        self,
+        spec: JobSpec,
+        files: Files,
+        sent: Sent = lambda done, total: None,
+        waits: Waits = lambda sentence: None,
+    ) -> None:
         """Send every file the server does not hold yet; returns when all are safe there.
 
         At most the server's credit of frames is on the way. When nothing is acknowledged for a while the server
-        is asked what it holds; when the connection broke, what it lacks is sent again. Raises MissingFrames when
-        ``files`` lacks a frame or a file went away, the server's own refusal, TimedOut when it stays silent.
+        is asked what it holds; when the connection broke, what it lacks is sent again. While the server has no room it
+        is waited for, as long as it takes. Raises MissingFrames when ``files`` lacks a frame or a file went away, the
+        server's own refusal, TimedOut when it stays silent.
         """
         credit, link = self.connect().credit, self._frame_link()
         wanted = [(role, frame) for frame in spec.frames.numbers() for role in spec.roles]
@@ -190,8 +204,12 @@ class Client:
 
         count()
         heard = asked = time.monotonic()
+        busy = ""
         try:
             while waiting or on_the_way:
+                if busy and not on_the_way:
+                    self._wait_for_room(spec.job, busy, waits)
+                    busy, heard = "", time.monotonic()
                 broke = link.broke()
                 if broke or time.monotonic() - max(heard, asked) > _ASK_S:
                     held, asked = self._held(spec.job), time.monotonic()
@@ -206,7 +224,7 @@ class Client:
                     self._check_silence(
                         heard, f"Submit job {spec.job} again to go on; what was sent is kept."
                     )
-                while waiting and len(on_the_way) < credit and link.has_room():
+                while waiting and not busy and len(on_the_way) < credit and link.has_room():
                     key = waiting.popleft()
                     on_the_way[key] = self._send_frame(spec.job, key, files[key[0]][key[1]])
                 answer = link.receive(_POLL_S)
@@ -216,7 +234,10 @@ class Client:
                     heard, key = time.monotonic(), (answer[0].role, answer[0].frame)
                     if on_the_way.pop(key, None) is None:
                         continue
-                    if isinstance(answer[0], FrameRefused):
+                    if isinstance(answer[0], FrameRefused) and answer[0].code == ServerBusy.code:
+                        waiting.appendleft(key)
+                        busy = answer[0].sentence
+                    elif isinstance(answer[0], FrameRefused):
                         damaged[key] = damaged.get(key, 0) + 1
                         if answer[0].code != ProtocolError.code or damaged[key] == _SENDINGS:
                             raise from_code(answer[0].code, answer[0].sentence)
@@ -252,6 +273,12 @@ class Client:
     def signs(self, job: str) -> Dict[int, Signs]:
         """What is known of the quality of each frame of the result: frame number -> signs."""
         return self._request(AskSigns(job), SignTable).frames
+
+    def at_home(self, job: str, role: Role, files: Mapping[int, Path]) -> Set[int]:
+        """The frames of ``role`` whose files are here as the server has them: `fetch` need not bring these again."""
+        there = {frame: path for frame, path in files.items() if path.is_file()}
+        held = self._held(job) if there else {}
+        return {frame for frame, path in there.items() if _same(held.get((role, frame)), path)}
 
     def fetch(
         self, job: str, role: Role, frames: Iterable[int], target: Callable[[int], Path]
@@ -358,6 +385,16 @@ class Client:
         digest = codec.digest(payload)
         self._frame_link().send(FrameHeader(job, role, frame, len(payload), digest), payload)
         return digest
+
+    def _wait_for_room(self, job: str, sentence: str, waits: Waits) -> None:
+        """Return once the server says that the job waits no longer; it may have forgotten that, and be asked again."""
+        waits(sentence)
+        status = self.watch(job)
+        while True:
+            status = self.watch(job, status.revision, _ROOM_S)
+            if not status.waits:
+                return
+            waits(status.waits)
 
     def _check_silence(self, heard: float, what_now: str) -> None:
         """Raise TimedOut when frames do not get through although the server answers control messages."""

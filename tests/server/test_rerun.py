@@ -11,6 +11,7 @@ import pytest
 from void_server.jobs import NOBODY, JobStore
 from void_server.limits import Limits
 from void_server.options import window_seeds
+from void_server.rerunning import rerun
 from void_wire import codec
 from void_wire.errors import IllegalTransition, MissingFrames, SettingsError, UnknownJob
 from void_wire.messages import FrameRange, JobSpec, Role, State, VoidSettings, WindowSeed
@@ -102,7 +103,7 @@ def receive(store: JobStore, job: JobSpec) -> None:
 def test_a_rerun_is_queued_with_the_frames_of_the_job_before(store: JobStore) -> None:
     receive(store, spec())
     again = spec("lime-0002", seed=7)
-    status = store.rerun("lime-0001", again, NOBODY)
+    status = rerun(store, "lime-0001", again, NOBODY)
     assert (status.state, status.received, status.expected) == (State.QUEUED, 6, 6)
     assert store.digests("lime-0002") == store.digests("lime-0001")
     for role in ROLES:
@@ -117,15 +118,15 @@ def test_asking_twice_is_one_job_in_whatever_state(store: JobStore, tmp_path: Pa
     again = spec("lime-0002", seed=7)
     store.submit(again, NOBODY)  # as if the server had been killed in the middle of it
     store.folder("lime-0002").frame(Role.PLATE, 1001).write_bytes(b"older")
-    assert store.rerun("lime-0001", again, NOBODY).state is State.QUEUED
+    assert rerun(store, "lime-0001", again, NOBODY).state is State.QUEUED
     assert store.folder("lime-0002").frame(Role.PLATE, 1001).read_bytes() == b"plate 1001"
     store.move("lime-0002", State.RUNNING)
     for path in store.folder("lime-0001").path.rglob("*.exr"):
         path.unlink()
-    assert store.rerun("lime-0001", again, NOBODY).state is State.RUNNING
+    assert rerun(store, "lime-0001", again, NOBODY).state is State.RUNNING
     assert len(store.statuses(NOBODY)) == 2
     with pytest.raises(IllegalTransition, match="other settings"):
-        store.rerun("lime-0001", spec("lime-0002", seed=8), NOBODY)
+        rerun(store, "lime-0001", spec("lime-0002", seed=8), NOBODY)
 
 
 def test_frames_are_copied_where_a_file_has_one_name_alone(
@@ -136,7 +137,7 @@ def test_frames_are_copied_where_a_file_has_one_name_alone(
 
     receive(store, spec())
     monkeypatch.setattr(os, "link", refuse)
-    assert store.rerun("lime-0001", spec("lime-0002", seed=7), NOBODY).state is State.QUEUED
+    assert rerun(store, "lime-0001", spec("lime-0002", seed=7), NOBODY).state is State.QUEUED
     paths = [store.folder(job).frame(Role.PLATE, 1002) for job in ("lime-0001", "lime-0002")]
     assert not paths[0].samefile(paths[1])
     assert paths[0].read_bytes() == paths[1].read_bytes()
@@ -144,16 +145,16 @@ def test_frames_are_copied_where_a_file_has_one_name_alone(
 
 def test_frames_that_are_not_there_are_named(store: JobStore) -> None:
     with pytest.raises(UnknownJob, match="no job lime-0001"):
-        store.rerun("lime-0001", spec("lime-0002"), NOBODY)
+        rerun(store, "lime-0001", spec("lime-0002"), NOBODY)
     store.submit(spec(), NOBODY)
     store.add_frame("lime-0001", Role.PLATE, 1001, "0" * 32)
     with pytest.raises(
         MissingFrames, match=r"Job lime-0001 never received frame 1002 of the plate and 4 more"
     ):
-        store.rerun("lime-0001", spec("lime-0002"), NOBODY)
+        rerun(store, "lime-0001", spec("lime-0002"), NOBODY)
     store.move("lime-0001", State.CANCELLED)
     receive(store, spec("lime-0003"))
     store.folder("lime-0003").frame(Role.REMOVE, 1002).unlink()
     with pytest.raises(MissingFrames, match="Frame 1002 of the remove matte of job lime-0003 is gone"):
-        store.rerun("lime-0003", spec("lime-0004"), NOBODY)
+        rerun(store, "lime-0003", spec("lime-0004"), NOBODY)
     assert {status.job for status in store.statuses(NOBODY)} == {"lime-0001", "lime-0003"}

@@ -80,8 +80,10 @@ def test_a_full_disk_is_said_with_bytes_and_leaves_no_half_file(
     answer = Uploads(store, 1000).take(header(), memoryview(PAYLOAD))
     assert isinstance(answer, FrameRefused)
     assert answer.code == "server_busy"
-    assert "32 bytes more" in answer.sentence
+    assert "No space left on device" in answer.sentence
+    assert store.status(JOB).waits == answer.sentence
     folder = store.folder(JOB).frame(Role.PLATE, 1).parent
     assert list(folder.iterdir()) == []
     monkeypatch.undo()
     assert isinstance(Uploads(store, 1000).take(header(), memoryview(PAYLOAD)), FrameAck)
+    assert store.status(JOB).waits == ""

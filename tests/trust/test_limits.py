@@ -82,7 +82,7 @@ def test_a_key_s_limit_is_its_own(tmp_path: Path) -> None:
     with pytest.raises(ServerBusy, match="jobs_per_key 1"):
         anna.submit(spec("annas-job-2"))
     ben.submit(spec("bens-job-1"))
-    anna.move("annas-job-1", State.CANCELLED)
+    store.move("annas-job-1", State.CANCELLED)
     anna.submit(spec("annas-job-2"))
 
 
@@ -103,7 +103,7 @@ def test_frames_over_a_key_s_quota_are_refused_until_there_is_room(tmp_path: Pat
     assert (refused.code, "quota_gb" in refused.sentence) == ("server_busy", True)
     assert not store.folder("annas-job-1").frame(Role.PLATE, 3).exists()
     assert isinstance(sent(ben, "bens-job-1", 1), FrameAck)
-    anna.move("annas-job-1", State.CANCELLED)
+    store.move("annas-job-1", State.CANCELLED)
     assert anna.purge("annas-job-1") == 2000
     anna.submit(spec("annas-job-2", 3))
     assert isinstance(sent(anna, "annas-job-2", 3), FrameAck)

@@ -92,7 +92,7 @@ class House(RuleBasedStateMachine):
     @rule(owner=owners, job=ids)
     def cancel(self, owner: str, job: str) -> None:
         try:
-            self.jobs(owner).move(job, State.CANCELLED)
+            self.store.move(self.jobs(owner).own(job), State.CANCELLED)
         except UnknownJob:
             assert self.owned.get(job) != owner
         except IllegalTransition:

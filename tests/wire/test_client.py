@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ class StrictServer:
         self.wrongs: list[str] = []
         self.refuse: dict[str, Refused] = {}  # kind of request -> its answer
         self.silent: set[str] = set()  # kinds that get none
+        self.waits = ""  # of the job's status
         self.welcome = Welcome(1, "0", CREDIT, 1000, {"draft": "", "void": "Get weights."})
         self.answer_frame: Callable[[Key, int], list[Any]] = lambda key, times: [FrameAck(JOB, *key)]
         self.answer_fetch: Callable[[Key, int], list[tuple[FrameHeader | FrameRefused, bytes]]]
@@ -156,7 +158,8 @@ class StrictServer:
         if isinstance(request, AskSigns):
             return SignTable(request.job, SIGNS)
         assert isinstance(request, (Submit, Watch))
-        return JobStatus(JOB, "s", "draft", 1, State.RECEIVING, SPEC.frames, len(self.held), len(KEYS))
+        status = JobStatus(JOB, "s", "draft", 1, State.RECEIVING, SPEC.frames, len(self.held), len(KEYS))
+        return replace(status, waits=self.waits)
 
     def _serve_data(self, parts: list[bytes]) -> list[list[bytes]]:
         message, _ = codec.decode(parts[0], codec.DATA)
@@ -322,16 +325,36 @@ def test_a_frame_damaged_every_time_is_given_up(server: StrictServer, client: Cl
     assert server.came[Role.PLATE, 3] == 3
 
 
-def test_a_full_server_ends_the_upload_with_its_sentence(
+def test_a_full_server_is_waited_for_with_its_sentence(
     server: StrictServer, client: Client, files: Any
 ) -> None:
+    """It says that the job waits; then no more, though it refuses still; then it has room."""
+    told: list[str] = []
+
+    def waits(sentence: str) -> None:
+        told.append(sentence)
+        if len(told) == 4:
+            server.waits = ""
+        if len(told) == 6:
+            server.answer_frame = lambda key, times: [FrameAck(JOB, *key)]
+
+    server.waits = "There is no room."
     server.answer_frame = lambda key, times: [FrameRefused(JOB, *key, ServerBusy.code, "The disk is full.")]
-    with pytest.raises(ServerBusy, match="The disk is full") as caught:
-        client.upload(SPEC, files)
-    assert caught.value.retryable
-    server.answer_frame = lambda key, times: [FrameAck(JOB, *key)]
-    client.upload(SPEC, files)  # the same client goes on once there is room
+    client.upload(SPEC, files, waits=waits)
+    assert told == ["The disk is full.", *["There is no room."] * 3, *["The disk is full."] * 2]
     assert server.held == content(files)
+    assert max(server.came.values()) <= 4  # and was not sent again meanwhile
+
+
+def test_who_waits_for_room_can_give_up(server: StrictServer, client: Client, files: Any) -> None:
+    server.waits = "There is no room."
+    server.answer_frame = lambda key, times: [FrameRefused(JOB, *key, ServerBusy.code, "The disk is full.")]
+
+    def waits(sentence: str) -> None:
+        raise TimedOut(sentence)
+
+    with pytest.raises(TimedOut, match="The disk is full"):
+        client.upload(SPEC, files, waits=waits)
 
 
 def test_files_that_lack_are_named_before_anything_is_sent(

@@ -46,7 +46,7 @@ def in_code(cell: str) -> list[str]:
 def as_written(field: "dataclasses.Field[Any]") -> str:
     """A field's default the way the document writes it."""
     if field.default_factory is not dataclasses.MISSING:
-        return "{}"
+        return "[]" if field.default_factory is list else "{}"
     if field.default is dataclasses.MISSING:
         return ""
     value = field.default

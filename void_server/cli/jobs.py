@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from void_panel.pace import outlook
 from void_server.cli.arguments import LOCAL, ServerAddress
 from void_server.cli.endings import tell_end
 from void_wire.errors import SettingsError
@@ -52,20 +53,21 @@ def top(
     every_s: Annotated[float, typer.Option("--every", help="Seconds between looks.", min=0.2)] = 1.0,
 ) -> None:
     """Watch the queue: jobs that have not ended, and the last that have. Ctrl-C leaves."""
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.live import Live
 
     from void_wire.client import ENDED, Client
 
     console = Console()
     with Client(server, patience_s=5.0) as client, contextlib.suppress(KeyboardInterrupt):
-        client.connect()
+        devices = client.connect().devices
+        head = f"{len(devices)} worker{'s' * (len(devices) != 1)} at {client.address}: {', '.join(devices)}"
         with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
             while True:
                 mine, others = client.jobs(), client.others()
                 going = [status for status in mine if status.state not in ENDED]
                 ended = [status for status in mine if status.state in ENDED]
-                live.update(_tables([*going, *ended[:SHOWN_ENDED]], others), refresh=True)
+                live.update(Group(head, _tables([*going, *ended[:SHOWN_ENDED]], others)), refresh=True)
                 time.sleep(every_s)
 
 
@@ -129,13 +131,20 @@ def cancel(job: str, server: ServerAddress = LOCAL) -> None:
 
 
 def _progress_text(status: JobStatus) -> str:
+    """What the job does and when it is done, or why it does nothing."""
+    if status.waits:
+        return f"waits: {status.waits}"
     if status.state is State.RECEIVING:
         return f"{status.received}/{status.expected} files"
+    told = outlook(status.begins_in_s, status.ends_in_s)
     if status.state is State.QUEUED:
-        return f"place {status.queue_place}"
-    if status.stage is not None:
-        return f"{status.stage.value} {status.step}/{status.steps}"
-    return status.error or f"{len(status.ready.get(Role.RESULT, []))} frames"
+        doing = f"place {status.queue_place}"
+    elif status.stage is not None:
+        on = f" on {status.device}" if status.device else ""
+        doing = f"{status.stage.value} {status.step}/{status.steps}{on}"
+    else:
+        return status.error or f"{len(status.ready.get(Role.RESULT, []))} frames"
+    return f"{doing}, {told}" if told else doing
 
 
 def _tables(statuses: list[JobStatus], others: list[OthersJob]) -> Group:

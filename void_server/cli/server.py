@@ -28,19 +28,24 @@ def serve(
     data_dir: Annotated[Path | None, typer.Option(help="Jobs, logs, weights.")] = None,
     weights: WeightsFolder = None,
     raft_weights: Annotated[Path | None, typer.Option(help="RAFT's weights file, for --flow raft.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto: every GPU; cpu, cuda, cuda:1; cuda:0,cuda:1: a worker on each.")
+    ] = None,
     memory: Annotated[str | None, typer.Option(help="auto, resident, offload, group, low")] = None,
     credit: Annotated[int | None, typer.Option(help="Frames a client may have on the way.")] = None,
     max_frame_mb: Annotated[int | None, typer.Option(help="Largest file taken for a frame.")] = None,
     frames_per_job: Annotated[int | None, typer.Option(help="Frames of a job at most.")] = None,
     jobs_per_key: Annotated[int | None, typer.Option(help="Unfinished jobs of one key at once.")] = None,
     queue_limit: Annotated[int | None, typer.Option(help="Unfinished jobs of everybody at once.")] = None,
+    priorities: Annotated[
+        str | None, typer.Option(help="Of keys by name, higher ones' jobs first: anna=10,farm=-5; else 0.")
+    ] = None,
     quota_gb: Annotated[
         int | None, typer.Option(help="What one key's jobs may have on disk; 0: no limit.")
     ] = None,
     max_connections: Annotated[int | None, typer.Option(help="Connections to either port at once.")] = None,
     worker_memory_gb: Annotated[
-        int | None, typer.Option(help="Memory of the process that decodes; 0: what the machine has.")
+        int | None, typer.Option(help="Memory of each worker's process; 0: what the machine has.")
     ] = None,
     keep_days: Annotated[
         int | None, typer.Option(help="Jobs that have ended are deleted after this; 0: never.")
@@ -90,6 +95,7 @@ def serve(
         "frames_per_job": frames_per_job,
         "jobs_per_key": jobs_per_key,
         "queue_limit": queue_limit,
+        "priorities": priorities,
         "quota_gb": quota_gb,
         "max_connections": max_connections,
         "worker_memory_gb": worker_memory_gb,

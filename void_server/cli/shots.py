@@ -143,7 +143,7 @@ def submit(
     ] = None,
 ) -> None:
     """Send a shot, watch it, bring the result home. Starts a local server when none runs."""
-    from void_server.following import bars, console, follow, outputs_of
+    from void_server.following import bars, console, follow, outputs_of, saying
     from void_server.local_server import prepare_server
     from void_server.options import cost_note, frame_range, settings_of
     from void_server.sidecar import write as write_sidecar
@@ -201,9 +201,13 @@ def submit(
             console.print(f"Job {spec.job}: {spec.frames} of {spec.shot}, engine {spec.engine}")
             task = display.add_task("send", total=spec.sent_frames())
             try:
-                client.upload(
-                    spec, submission.files, lambda done, total: display.update(task, completed=done)
-                )
+                say = saying(display)
+
+                def sent(done: int, total: int) -> None:
+                    display.update(task, completed=done)
+                    say("")
+
+                client.upload(spec, submission.files, sent, say)
                 display.stop()
                 if detach:
                     console.print(f"Sent. Bring the result with: void fetch {spec.job} --out result.%04d.exr")

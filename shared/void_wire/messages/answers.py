@@ -19,6 +19,9 @@ class Welcome:
     credit: int  # frames a client may have sent and not acknowledged
     max_frame_bytes: int
     engines: Dict[str, str]  # name -> "" when ready, else the sentence that says what is missing
+    devices: List[str] = field(
+        default_factory=list
+    )  # one a worker: how many jobs are done at once, and on what
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,11 @@ class JobStatus:
     frames: FrameRange
     received: int  # files of the job that are safe on the server
     expected: int
-    queue_place: int = 0  # 1 is next; 0 when not queued
+    queue_place: int = 0  # 1 is next; 0 when not queued, or while it waits for room
+    begins_in_s: Optional[float] = None  # of a queued job, from now; None while it cannot be told
+    ends_in_s: Optional[float] = None  # of a queued or running one
+    waits: str = ""  # the sentence that says why it does not go on, and what would help
+    device: str = ""  # of the worker that does it
     stage: Optional[Stage] = None
     step: int = 0  # of ``steps``, within the stage
     steps: int = 0
