@@ -125,6 +125,7 @@ def test_every_limit_is_in_the_table_as_it_is() -> None:
         **{name: str(value) for name, value in FIXED.items()},
     }
     assert {name for name, value in fields.items() if type(value) is int} <= options | {
+        "metrics_port",
         "exit_with",
         "idle_exit_s",
     }

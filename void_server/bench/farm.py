@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from void_farm.bundle import SEGMENTS, TEMPLATE
@@ -65,10 +65,14 @@ def rows() -> list[Row]:
 
 
 def _row(kind: str, count: int, folder: Path, bundle: Path, reference: Mapping[str, str]) -> Row:
-    chance = random.Random(1)  # noqa: S311 - when to kill
+    chance = np.random.default_rng(1)
     outcomes = [
         disturbed(
-            kind, folder / f"{kind.replace(' ', '_')}_{at}", bundle, reference, chance.uniform(0.0, 1.5)
+            kind,
+            folder / f"{kind.replace(' ', '_')}_{at}",
+            bundle,
+            reference,
+            float(chance.uniform(0.0, 1.5)),
         )
         for at in range(count)
     ]
