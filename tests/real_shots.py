@@ -14,8 +14,8 @@ from void_server import local_server
 from void_server.frames.exr import write_frame
 from void_server.frames.geometry import Box
 from void_server.local_server import LocalServer
-from void_wire.client import Client
-from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings
+from void_wire.client import ENDED, Client
+from void_wire.messages import FrameRange, JobSpec, JobStatus, PictureSettings, Role, State, VoidSettings
 
 StartServer = Callable[..., LocalServer]
 METADATA: dict[str, str | float] = {"nuke/node": "vfx", "framesPerSecond": 24.0}
@@ -129,3 +129,29 @@ def bring(client: Client, spec: JobSpec, role: Role, folder: Path) -> dict[int, 
     ready = client.watch(spec.job).ready.get(role, [])
     homes = client.fetch(spec.job, role, ready, lambda n: folder / f"{n}.{suffix}")
     return {frame: path.read_bytes() for frame, path in homes}
+
+
+def send(client: Client, shot: ShotOnDisk, *jobs: str) -> None:
+    """Have the server receive jobs of engine draft."""
+    for job in jobs:
+        spec = shot.spec(job)
+        client.submit(spec)
+        client.upload(spec, shot.files)
+
+
+def wait_for(client: Client, job: str, until: Callable[[JobStatus], bool]) -> JobStatus:
+    """The job's status once it is as ``until`` says; it fails when the job has ended as something else."""
+    status = client.watch(job)
+    while not until(status):
+        assert status.state not in ENDED, f"{job} is {status.state.value}: {status.error}"
+        status = client.watch(job, status.revision, 5.0)
+    return status
+
+
+def done(status: JobStatus) -> bool:
+    return status.state is State.DONE
+
+
+def running(status: JobStatus) -> bool:
+    """The job is in its worker's hands."""
+    return status.stage is not None

@@ -60,7 +60,8 @@ def kind_of(spec: JobSpec, frame_bytes: int) -> str:
         frame_bytes: of a frame of its plate, for the plate's size; equal within a factor of two.
     """
     picture = spec.picture
-    said: list[object] = [spec.engine, frame_bytes.bit_length(), picture.segments, bool(picture.layers)]
+    said: list[object] = [spec.engine, frame_bytes.bit_length(), picture.segments, picture.overlay]
+    said.append(bool(picture.layers))
     if spec.void is not None:
         void = spec.void.as_run()
         both = void.passes == 2

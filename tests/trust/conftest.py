@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from held_workers import HeldWorkers
 from real_shots import ShotOnDisk, StartServer, make_shot, servers
 
 from void_server.key_folder import KeyFolder
@@ -57,3 +58,9 @@ def give(key_folder: KeyFolder) -> Give:
 @pytest.fixture
 def shot(tmp_path: Path) -> ShotOnDisk:
     return make_shot(tmp_path / "shot", frames=2, size=(32, 48))
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HeldWorkers:
+    """Workers of the servers to come keep each job until it is let go."""
+    return HeldWorkers(tmp_path, monkeypatch)

@@ -55,6 +55,22 @@ def test_nobody_is_served_twice_while_another_waits(
         assert [job for job in order if job[0] == owner] == [job for job, whose in waiting if whose == owner]
 
 
+@given(waiting, turns, st.dictionaries(st.sampled_from("abcd"), st.integers(-2, 2)))
+def test_higher_ones_come_first_and_equals_take_turns(
+    waiting: list[tuple[str, str]], turns: dict[str, int], priorities: dict[str, int]
+) -> None:
+    def priority(owner: str) -> int:
+        return priorities.get(owner, 0)
+
+    order = in_turn(waiting, turns, priority)
+    owner_of = dict(waiting)
+    ranks = [priority(owner_of[job]) for job in order]
+    assert ranks == sorted(ranks, reverse=True)
+    for rank in set(ranks):
+        equals = [(job, owner) for job, owner in waiting if priority(owner) == rank]
+        assert [job for job in order if priority(owner_of[job]) == rank] == in_turn(equals, turns)
+
+
 def test_a_key_with_many_jobs_lets_another_in_between(
     shot: ShotOnDisk,
     start_server: StartServer,

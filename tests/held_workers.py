@@ -1,0 +1,41 @@
+"""Workers that keep each job where it begins until it is let go: for tests of what happens around them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+PATIENT = """
+import pathlib, sys, time
+if "void_server.worker_process" in sys.orig_argv:
+    from void_server.removal import Removal
+    from void_wire.messages import Stage
+    works, here = Removal.remove, pathlib.Path({folder!r})
+
+    def remove(self, spec, folder, progress, *given):
+        while not (here / spec.job).exists():
+            progress(Stage.DECODE, 0, 10)
+            time.sleep(0.02)
+        return works(self, spec, folder, progress, *given)
+
+    Removal.remove = remove
+"""
+"""Python's own hook at its start: the worker process is the real one but for this."""
+
+
+class HeldWorkers:
+    """Of the servers that are started from now on."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder = folder / "let-go"
+        self._folder.mkdir()
+        hook = folder / "hook"
+        hook.mkdir()
+        (hook / "sitecustomize.py").write_text(PATIENT.format(folder=str(self._folder)))
+        path = os.pathsep.join(filter(None, (str(hook), os.environ.get("PYTHONPATH"))))
+        monkeypatch.setenv("PYTHONPATH", path)
+
+    def let_go(self, *jobs: str) -> None:
+        """Have these done, whenever they begin."""
+        for job in jobs:
+            (self._folder / job).touch()
