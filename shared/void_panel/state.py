@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Callable, Deque, Dict, Optional, Set, Tuple
 
@@ -296,6 +296,7 @@ class PanelState:
             self.lost, self.lost_at, self.looking = event.sentence, self._time(), not event.given_up
             self._paces.clear()
             for job in self.order:
+                self._statuses[job] = replace(self._statuses[job], begins_in_s=None, ends_in_s=None)
                 self._row(self._statuses[job], 0.0)
         self.link = Link.LOST
         self._changed.server = self._changed.selected = True

@@ -2,7 +2,7 @@
 
 import pytest
 
-from void_panel.pace import Pace, about
+from void_panel.pace import Pace, about, outlook
 
 
 def paced(*seen: tuple[int, float], steps: int = 30) -> Pace:
@@ -61,3 +61,10 @@ def test_a_stage_that_is_through_takes_no_time() -> None:
 )  # fmt: skip
 def test_durations_are_round(seconds: float | None, words: str) -> None:
     assert about(seconds) == words
+
+
+def test_a_server_s_outlook_is_said_as_far_as_it_goes() -> None:
+    assert outlook(None, None) == ""
+    assert outlook(240.0, None) == "begins in about 4 min"
+    assert outlook(None, 3.0) == "done in a few seconds"
+    assert outlook(240.0, 545.0) == "begins in about 4 min, done in about 9 min"

@@ -59,6 +59,22 @@ def test_time_left_is_told_of_the_stage_and_forgotten_with_the_server() -> None:
     assert state.rows["job-00001"].left == ""
 
 
+def test_what_the_server_expects_is_told_until_it_is_lost() -> None:
+    state = there(status(1, State.QUEUED, queue_place=1, begins_in_s=240.0, ends_in_s=600.0))
+    assert state.rows["job-00001"].outlook == "begins in about 4 min, done in about 10 min"
+    state.take(Lost("Gone."))
+    assert state.rows["job-00001"].outlook == ""
+
+
+def test_a_job_that_waits_for_room_says_why_and_is_logged_once() -> None:
+    state = there(status(1, State.QUEUED, queue_place=1))
+    for waits in ("There is no room.", "There is still no room.", ""):
+        state.take(Listed((status(1, State.QUEUED, waits=waits),), 1.0))
+        row = state.rows["job-00001"]
+        assert (row.standing, row.doing) == (("waiting", waits) if waits else ("queued", ""))
+    assert sentences(state)[1:] == ["shot_001 waits: There is no room."]
+
+
 def test_what_happens_to_jobs_is_logged_once() -> None:
     state = there(status(1), status(2, State.DONE))
     assert sentences(state) == ["tcp://box:7801: 2 jobs, 1 queued."]

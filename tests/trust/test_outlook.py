@@ -10,6 +10,7 @@ from real_shots import ShotOnDisk, StartServer, done, running, send, servers, vo
 from void_server.jobs import NOBODY, JobStore
 from void_server.limits import Limits
 from void_wire.client import Client
+from void_wire.messages import Role, Stage, State
 
 
 @pytest.fixture
@@ -17,6 +18,12 @@ def start_server(tmp_path: Path, held: HeldWorkers) -> Iterator[StartServer]:
     """Starts servers that ask for no keys."""
     with servers(tmp_path / "data") as start:
         yield start
+
+
+def receive(store: JobStore, shot: ShotOnDisk, job: str) -> None:
+    spec = shot.spec(job)
+    store.submit(spec, NOBODY)
+    store.add_frames(job, {(role, n): "0" * 32 for role in spec.roles for n in spec.frames.numbers()})
 
 
 def test_no_number_before_one_is_measured_and_then_for_jobs_of_the_kind(
@@ -46,12 +53,6 @@ def test_no_number_before_one_is_measured_and_then_for_jobs_of_the_kind(
         assert of_other.ends_in_s is None
         listed = void("jobs", "--server", server.address).stdout
         assert " ".join(listed.split()).count("begins in") == 2
-    server.stop()
-    again = start_server(weights=None)
-    with Client(again.address) as client:  # what was measured outlives the server
-        assert wait_for(client, "runs-job-1", running).ends_in_s is not None
-        held.let_go("runs-job-1", "waits-job-1", "other-kind-1")
-        wait_for(client, "other-kind-1", done)
 
 
 def test_who_waits_is_told_when_its_place_alone_changes(shot: ShotOnDisk, start_server: StartServer) -> None:
@@ -65,15 +66,42 @@ def test_who_waits_is_told_when_its_place_alone_changes(shot: ShotOnDisk, start_
         assert (after.revision > before.revision, after.queue_place) == (True, 1)
 
 
+def test_what_was_measured_outlives_the_server_and_a_run_from_the_middle_tells_nothing(
+    tmp_path: Path, shot: ShotOnDisk
+) -> None:
+    def open_store() -> JobStore:
+        return JobStore(tmp_path / "data", limits=Limits(), changed=lambda job: None)
+
+    def begun(store: JobStore, job: str) -> float | None:
+        receive(store, shot, job)
+        store.begin(job, "cpu")
+        return store.status(job).ends_in_s
+
+    def made(store: JobStore, job: str) -> None:
+        store.progress(job, Stage.FILL, 0, 1)
+        store.progress(job, Stage.FILL, 1, 1)
+        store.finish(job, {})
+
+    store = open_store()
+    assert begun(store, "job-00000") is None
+    store.add_frame("job-00000", Role.RESULT, 1001, "0" * 32)
+    store.move("job-00000", State.QUEUED)  # as after a clean stop
+    store.begin("job-00000", "cpu")
+    made(store, "job-00000")
+    assert begun(store, "job-00001") is None
+    made(store, "job-00001")
+    assert begun(store, "job-00002") is not None
+    store.close()
+    store = open_store()
+    assert begun(store, "job-00003") is not None
+    store.close()
+
+
 def test_what_did_not_move_is_not_told(tmp_path: Path, shot: ShotOnDisk) -> None:
     changed: list[str] = []
     store = JobStore(tmp_path / "data", limits=Limits(), changed=changed.append)
     for number in range(3):
-        spec = shot.spec(f"job-0000{number}")
-        store.submit(spec, NOBODY)
-        store.add_frames(
-            spec.job, {(role, n): "0" * 32 for role in spec.roles for n in spec.frames.numbers()}
-        )
+        receive(store, shot, f"job-0000{number}")
     changed.clear()
     store.begin("job-00000", "cpu")
     assert sorted(changed) == ["job-00000", "job-00001", "job-00002"]

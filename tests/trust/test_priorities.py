@@ -46,7 +46,8 @@ def test_what_is_no_priority_is_one_sentence(given: str, says: str) -> None:
 def test_doctor_names_a_priority_that_nobody_has(
     tmp_path: Path, key_folder: KeyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("void_server.doctor._job", lambda config: "not asked for here")
+    for check in ("_job", "_gpu"):
+        monkeypatch.setattr(f"void_server.doctor.{check}", lambda config: "not asked for here")
     key_folder.add("anna", "tcp://127.0.0.1:7801")
     config = Config(data_dir=str(tmp_path / "data"), require_keys=True, priorities=PRIORITIES)
     (keys,) = (one for one in examine(config) if one.name == "keys")
@@ -66,7 +67,7 @@ def test_jobs_begin_in_that_order(
     server = start_server(weights=None)
     names = ("carl", "anna", "bert")
     clients = {name: Client(key_folder.add(name, server.address)) for name in names}
-    jobs = {name: (f"{name}s-job-1", f"{name}s-job-2") for name in names}
+    jobs = {name: (f"{name}s-job-1",) for name in names} | {"bert": ("berts-job-1", "berts-job-2")}
     try:
         send(clients["carl"], shot, "carl-runs-1")
         wait_for(clients["carl"], "carl-runs-1", running)

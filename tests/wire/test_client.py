@@ -357,6 +357,19 @@ def test_who_waits_for_room_can_give_up(server: StrictServer, client: Client, fi
         client.upload(SPEC, files, waits=waits)
 
 
+def test_what_is_at_home_is_told_by_its_bytes(
+    server: StrictServer, client: Client, files: Any, tmp_path: Path
+) -> None:
+    server.held = content(files)
+    here = dict(files[Role.PLATE])
+    numbers = sorted(here)
+    here[numbers[0]].write_bytes(b"another picture")
+    here[numbers[1]] = tmp_path / "not there"
+    assert client.at_home(JOB, Role.PLATE, here) == set(numbers[2:])
+    assert client.at_home(JOB, Role.RESULT, here) == set()
+    assert client.at_home(JOB, Role.PLATE, {}) == set()
+
+
 def test_files_that_lack_are_named_before_anything_is_sent(
     server: StrictServer, client: Client, files: Any
 ) -> None:
