@@ -14,7 +14,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +88,7 @@ class Server:
         self._control, self._frames = self._bind()
         self.address = self._control.listener.address
         self._metrics = self._metrics_page()
-        self._disk_full = False
+        self._stuck: set[str] = set()  # what the disk took no more of, by its function's name
         self._stopping = threading.Event()
         self._at_once = threading.Event()
         self._leave_by: float | None = None  # monotonic seconds
@@ -115,12 +115,10 @@ class Server:
             with contextlib.suppress(BlockingIOError):
                 self._bell.recv(4096)
             changed = self._empty_inbox()
-            with self._patience():
-                self._workers.settle()
-            with self._patience():
-                if not self._stopping.is_set():
-                    self._workers.start_next()
-                self._housekeeping.look()
+            self._patiently(self._workers.settle)
+            if not self._stopping.is_set():
+                self._patiently(self._workers.start_next)
+            self._patiently(self._housekeeping.look)
             self._control.tell_watchers(changed)
             self._workers.check_grace()
 
@@ -206,17 +204,16 @@ class Server:
                 self._workers.take(news)
         return changed
 
-    @contextlib.contextmanager
-    def _patience(self) -> Iterator[None]:
-        """What the store cannot take on a full disk waits for the next round."""
+    def _patiently(self, do: Callable[[], None]) -> None:
+        """``do`` it; what the store cannot take on a full disk waits for the next round."""
         try:
-            yield
+            do()
         except ServerBusy as error:
-            if not self._disk_full:
+            if do.__qualname__ not in self._stuck:
                 log.error("%s", error)
-            self._disk_full = True
+            self._stuck.add(do.__qualname__)
         else:
-            self._disk_full = False
+            self._stuck.discard(do.__qualname__)
 
     def _over(self) -> bool:
         """Whether run() ends. A job that runs is left at its next step first, within a bound."""
