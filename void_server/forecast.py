@@ -12,6 +12,9 @@ from void_wire.messages import JobSpec, Stage
 Durations = Mapping[Stage, float]
 """Stage -> seconds; of a frame, or of a whole job."""
 
+Expected = tuple[float | None, float | None]
+"""Seconds until a job begins and until it ends; None where that cannot be told, or it has begun."""
+
 
 @dataclass
 class RunClock:
@@ -95,7 +98,7 @@ def mean(runs: Sequence[Durations]) -> Durations | None:
 
 def line_up(
     queue: Iterable[tuple[str, float | None]], running: Sequence[float | None], workers: int
-) -> dict[str, tuple[float | None, float | None]]:
+) -> dict[str, Expected]:
     """Seconds until each queued job begins and ends; None where that cannot be told.
 
     Args:

@@ -1,4 +1,4 @@
-"""Jobs: their states, the transitions that are legal, and the store that outlives the server.
+"""Jobs: the store of them that outlives the server.
 
 The store is one database plus one folder a job; it is the only owner of both. Every method may be called from any
 thread.
@@ -18,12 +18,14 @@ from pathlib import Path
 from void_server.forecast import RunClock
 from void_server.job_database import JobDatabase, JobRow
 from void_server.job_folder import LISTED_ROLES, MADE_ROLES, JobFolder
+from void_server.job_status import status_of
 from void_server.limits import Limits
 from void_server.live_job import LiveJob, Wait
-from void_server.outlook import UNKNOWN, Expected, Outlook
+from void_server.outlook import UNKNOWN, Outlook
 from void_server.retention import Kept
 from void_server.room import Room, no_room
 from void_server.tally import Tally
+from void_server.transitions import check_transition
 from void_server.turns import in_turn
 from void_wire import codec
 from void_wire.client import ENDED
@@ -47,18 +49,6 @@ from void_wire.messages import (
 
 NOBODY = ""
 """The owner of what came without a key: this machine's own user."""
-
-TRANSITIONS: dict[State, frozenset[State]] = {
-    State.RECEIVING: frozenset({State.QUEUED, State.CANCELLED}),
-    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
-    # back to QUEUED: server or worker ended under it, and it is taken up again
-    State.RUNNING: frozenset({State.DONE, State.FAILED, State.CANCELLING, State.QUEUED}),
-    # a job can finish or fail in the moment it is cancelled
-    State.CANCELLING: frozenset({State.CANCELLED, State.DONE, State.FAILED}),
-    State.DONE: frozenset(),
-    State.FAILED: frozenset({State.QUEUED}),  # asked for again after a failure that may pass
-    State.CANCELLED: frozenset(),
-}
 
 
 @dataclass(frozen=True)
@@ -412,38 +402,16 @@ class JobStore:
         running = [(job, live.clock) for job, live in self._live.items() if live.clock is not None]
         expected = self._outlook.expected(queue, running, time.monotonic())
         places = {job: place for place, job in enumerate(queue, 1)}
-        return [self._status(job, places.get(job, 0), expected.get(job, UNKNOWN)) for job in jobs]
-
-    def _status(self, job: str, place: int, expected: Expected) -> JobStatus:
-        spec, row, live = self.spec(job), self._row(job), self._live_of(job)
-        return JobStatus(
-            job=job,
-            shot=spec.shot,
-            engine=spec.engine,
-            revision=live.revision,
-            state=row.state,
-            frames=spec.frames,
-            received=self._db.count(job, spec.roles),
-            expected=spec.sent_frames(),
-            queue_place=place,
-            begins_in_s=expected[0],
-            ends_in_s=expected[1],
-            waits=live.wait.sentence if live.wait else "",
-            device=live.device,
-            stage=live.stage,
-            step=live.step,
-            steps=live.steps,
-            ready={role: list(frames) for role, frames in live.ready.items()},
-            error_code=row.error_code,
-            error=row.error,
-            record=row.record,
-            created_s=row.created_s,
-        )
+        found = []
+        for job in jobs:
+            spec, place, told = self.spec(job), places.get(job, 0), expected.get(job, UNKNOWN)
+            received = self._db.count(job, spec.roles)
+            found.append(status_of(spec, self._row(job), self._live_of(job), received, place, told))
+        return found
 
     def _set_state(self, job: str, state: State) -> None:
         row, spec = self._row(job), self.spec(job)
-        if state not in TRANSITIONS[row.state]:
-            raise IllegalTransition(f"Job {job} is {row.state.value}; it cannot become {state.value}.")
+        check_transition(job, row.state, state)
         if state is State.QUEUED and self._db.count(job, spec.roles) < spec.sent_frames():
             raise IllegalTransition(f"Job {job} lacks frames; it cannot become {state.value}.")
         if state is State.RUNNING:

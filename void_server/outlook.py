@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from void_server.forecast import Durations, RunClock, kind_of, line_up, mean
+from void_server.forecast import Durations, Expected, RunClock, kind_of, line_up, mean
 from void_server.job_database import JobDatabase
 from void_wire.messages import JobSpec, Role, Stage
-
-Expected = tuple[float | None, float | None]
-"""Seconds until a job begins and until it ends; None where that cannot be told, or it has begun."""
 
 UNKNOWN: Expected = (None, None)
 

@@ -10,8 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from void_server.jobs import NOBODY, TRANSITIONS, JobStore
+from void_server.jobs import NOBODY, JobStore
 from void_server.limits import Limits
+from void_server.transitions import TRANSITIONS
 from void_wire.errors import (
     IllegalTransition,
     JobFailed,

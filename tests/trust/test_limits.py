@@ -128,7 +128,6 @@ def test_every_limit_is_in_the_table_as_it_is() -> None:
         "metrics_port",
         "exit_with",
         "idle_exit_s",
-        "metrics_port",
     }
 
 

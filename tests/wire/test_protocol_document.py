@@ -9,7 +9,7 @@ import pytest
 import zmq
 
 from void_server.frames import layers
-from void_server.jobs import TRANSITIONS
+from void_server.transitions import TRANSITIONS
 from void_wire import client, codec, errors, messages, sockets
 from void_wire.messages import (
     FrameRange,
