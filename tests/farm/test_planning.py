@@ -8,6 +8,7 @@ import pytest
 from farm_bundles import TINY, read_plan, row, table
 from real_shots import make_shot, void
 
+from void_farm.plan import Plan
 from void_server.cli.farm import typed
 from void_server.farm.planning import Cutting, check_apart, plan_shot
 from void_server.farm.sources import Asked
@@ -50,6 +51,8 @@ def test_a_short_shot_is_the_very_job_of_submit(tmp_path):
         False,
     )
     assert shot.spec.picture.crop == shot.spec.picture.exposure == "auto"
+    plan = Plan("night", (shot,))
+    assert replace(plan.job(plan.task(0)), job=shot.spec.job) == shot.spec
 
 
 def test_segments_of_a_take_share_crop_and_light(tmp_path):
@@ -64,6 +67,8 @@ def test_segments_of_a_take_share_crop_and_light(tmp_path):
     assert picture.segments == "one"
     assert picture.crop_px() is not None
     assert picture.exposure_stops() is not None
+    plan = Plan("night", (shot,))
+    assert [plan.job(task).void.noise_range for task in plan.tasks()] == ["1001-1030"] * 4
     assert [segment.picture.affected_first_frame for segment in shot.segments] == ["clear", *["keep"] * 3]
     assert any(
         "look through one crop" in note and "raster pixels per plate pixel" in note for note in shot.notes
