@@ -147,10 +147,11 @@ def template(values: Mapping[str, str], needs: Needs, export: Optional[Export]) 
     """The job template: ``values`` are its parameters' defaults."""
     step = ""
     if export is not None:
+        command, *arguments = export.command
         step = _filled(
             "export_step.yaml",
-            command=json.dumps(export.command[0]),
-            arguments=json.dumps(list(export.command[1:])),
+            command=json.dumps(command),
+            arguments=f"          args: {json.dumps(arguments)}" if arguments else "",
             requirements=_requirements([(export.licence, 1)] if export.licence else []),
         )
     return _filled(

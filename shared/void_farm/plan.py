@@ -112,12 +112,17 @@ class Plan:
 
     def job(self, task: Task) -> JobSpec:
         """What a server is asked for a task: the same id every time, and another of another plan."""
-        stem = re.sub(r"[^A-Za-z0-9]+", "_", task.shot.spec.shot).strip("_")[:24] or "shot"
+        spec, segment = task.shot.spec, task.segment
+        void = spec.void
+        if void is not None and segment.frames != segment.take:
+            void = replace(void, noise_range=str(segment.take))
+        stem = re.sub(r"[^A-Za-z0-9]+", "_", spec.shot).strip("_")[:24] or "shot"
         return replace(
-            task.shot.spec,
+            spec,
             job=f"{stem}-{self.digest[:24]}-{task.index}",
-            frames=task.segment.frames,
-            picture=task.segment.picture,
+            frames=segment.frames,
+            picture=segment.picture,
+            void=void,
         )
 
 

@@ -32,14 +32,14 @@ from void_wire.files import PART_SUFFIX
 RUNS = {"server killed": 20, "runner killed": 10, "runner terminated": 5, "runner interrupted": 5}
 """What is done in the middle of a job -> how often."""
 
-FRAMES, SEGMENT_FRAMES, OVERLAP = 18, 12, 4
+SEGMENT_FRAMES, OVERLAP = 12, 4
 SIZE = (54, 96)
 GONE_S = 8.0
 """A server without its runner is gone after this: it looks once a second, and lets a step end for three."""
 
 BUNDLE, LOG = "bundle", "log.txt"
 
-_PATIENCE_S = 120.0
+PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,13 @@ def _row(kind: str, count: int, folder: Path, bundle: Path, reference: Mapping[s
     )
 
 
-def write_bundle(folder: Path) -> Path:
-    """A bundle of one small shot in two segments, with its files beside it."""
-    scene = Scene(height_px=SIZE[0], width_px=SIZE[1], frames=FRAMES, camera="static")
+def write_bundle(folder: Path, segments: int = 2) -> Path:
+    """A bundle of one small shot, with its files beside it."""
+    frames = segments * (SEGMENT_FRAMES - OVERLAP) + OVERLAP
+    scene = Scene(height_px=SIZE[0], width_px=SIZE[1], frames=frames, camera="static")
     shot = folder / "shot"
     shot.mkdir(parents=True)
-    for index in range(FRAMES):
+    for index in range(frames):
         number = 1001 + index
         write_frame(shot / f"plate.{number}.exr", number, scene.plate(index), "RGB")
         write_frame(shot / f"remove.{number}.exr", number, scene.remove(index)[..., None], "A")
@@ -122,17 +123,35 @@ def write_bundle(folder: Path) -> Path:
 
 def undisturbed(folder: Path) -> dict[str, str]:
     """The digests of all segments' frames where nothing goes wrong, with the bundle in ``folder``."""
-    _copy(folder / BUNDLE, folder / "undisturbed")
-    if start(folder / "undisturbed").wait(timeout=_PATIENCE_S):
+    copied(folder / BUNDLE, folder / "undisturbed")
+    if start(folder / "undisturbed").wait(timeout=PATIENCE_S):
         raise RuntimeError(f"the undisturbed run failed: {(folder / 'undisturbed' / LOG).read_text()}")
     return frames_of(folder / "undisturbed" / BUNDLE)
 
 
 def disturbed(kind: str, folder: Path, bundle: Path, reference: Mapping[str, str], delay_s: float) -> Outcome:
-    """Run a copy of ``bundle``, kill something ``delay_s`` after its first segment is done, run it again."""
-    copy = _copy(bundle, folder)
+    """Run a copy of ``bundle``, `disturb` it after its first segment, run it again."""
+    copy = copied(bundle, folder)
+    exit_code, left_s = disturb(kind, folder, 0, delay_s)
+    before = {name: stamp(copy / name) for name in frames_of(copy) if "0000" in name}
+    again = start(folder).wait(timeout=PATIENCE_S)
+    return Outcome(
+        exit_code=exit_code,
+        server_left_s=left_s,
+        parts_left=len(list(copy.rglob(f"*{PART_SUFFIX}"))),
+        completed=again == 0 and frames_of(copy) == dict(reference),
+        kept=all(stamp(copy / name) == one for name, one in before.items()),
+    )
+
+
+def disturb(kind: str, folder: Path, index: int, delay_s: float) -> tuple[int, float | None]:
+    """Run the bundle in ``folder`` and do ``kind`` to it ``delay_s`` after the segment ``index`` is done.
+
+    Returns the run's exit code, and after how many seconds its server was gone; None: not within GONE_S.
+    """
+    done = folder / BUNDLE / SEGMENTS / f"{index:04d}" / "done.json"
     runner = start(folder)
-    _wait(lambda: (copy / SEGMENTS / "0000" / "done.json").is_file() or runner.poll() is not None)
+    _wait(lambda: done.is_file() or runner.poll() is not None)
     server = server_of(folder)
     time.sleep(delay_s)
     if kind == "server killed":
@@ -141,17 +160,10 @@ def disturbed(kind: str, folder: Path, bundle: Path, reference: Mapping[str, str
         runner.kill()
     else:
         runner.send_signal(signal.SIGTERM if kind == "runner terminated" else signal.SIGINT)
-    exit_code = runner.wait(timeout=_PATIENCE_S)
+    exit_code = runner.wait(timeout=PATIENCE_S)
     left_s = _gone_after(server)
-    before = {name: _stamp(copy / name) for name in frames_of(copy) if "0000" in name}
-    again = start(folder).wait(timeout=_PATIENCE_S)
-    return Outcome(
-        exit_code=exit_code,
-        server_left_s=left_s,
-        parts_left=len(list(copy.rglob(f"*{PART_SUFFIX}"))),
-        completed=again == 0 and frames_of(copy) == dict(reference),
-        kept=all(_stamp(copy / name) == stamp for name, stamp in before.items()),
-    )
+    shutil.rmtree(folder / "tmp")  # a runner that was killed leaves its session's folder
+    return exit_code, left_s
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -187,14 +199,18 @@ def server_of(folder: Path) -> psutil.Process:
     return psutil.Process(int(json.loads(state.read_text())["pid"]))
 
 
-def _copy(bundle: Path, folder: Path) -> Path:
-    """Job ids come of the plan, and frames name them: copies of one plan make the same bits."""
+def copied(bundle: Path, folder: Path) -> Path:
+    """A copy of a bundle in ``folder``, which is made.
+
+    Job ids come of the plan, and frames name them: copies of one plan make the same bits.
+    """
     folder.mkdir()
     shutil.copytree(bundle, folder / BUNDLE)
     return folder / BUNDLE
 
 
-def _stamp(path: Path) -> tuple[int, bytes]:
+def stamp(path: Path) -> tuple[int, bytes]:
+    """When a file was written, and what it holds."""
     return path.stat().st_mtime_ns, path.read_bytes()
 
 
@@ -209,7 +225,7 @@ def _gone_after(process: psutil.Process) -> float | None:
 
 
 def _wait(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not until():
         if time.monotonic() > deadline:
             raise RuntimeError("the farm's session did not come so far")

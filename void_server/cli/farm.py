@@ -10,7 +10,7 @@ import typer
 
 from void_server.cli import farm_engines, farm_night, shots
 from void_wire.connection import Connection, connection
-from void_wire.errors import SettingsError
+from void_wire.errors import SettingsError, VoidError
 
 if TYPE_CHECKING:
     from void_server.farm.planning import Cutting, Written
@@ -187,16 +187,19 @@ def _planned(asked: Asked, bundle: Path, cutting: Cutting, *, exported: bool) ->
     from void_server.farm.planning import plan_shot
     from void_server.following import bars, console
 
-    options = _typed(asked)
+    options = typed(asked)
     with bars() as display:
         task = display.add_task("check", total=None)
-        written = plan_shot(
-            options,
-            bundle,
-            cutting,
-            exported=exported,
-            checked=lambda done, of: display.update(task, completed=done, total=of),
-        )
+        try:
+            written = plan_shot(
+                options,
+                bundle,
+                cutting,
+                exported=exported,
+                checked=lambda done, of: display.update(task, completed=done, total=of),
+            )
+        except VoidError as error:
+            raise type(error)(f"{asked.where}: {error}") from None
     shot, count = written.shot, len(written.shot.segments)
     console.print(f"{shot.spec.shot}: {shot.spec.frames}, {count} segment{'s' * (count != 1)}")
     for note in shot.notes:
@@ -204,7 +207,7 @@ def _planned(asked: Asked, bundle: Path, cutting: Cutting, *, exported: bool) ->
     return written
 
 
-def _typed(asked: Asked) -> dict[str, Any]:
+def typed(asked: Asked) -> dict[str, Any]:
     """The options as ``void submit`` would have them. Raises SettingsError for one it does not have or take."""
     group = typer.main.get_command(shots.app)
     command = group.commands["submit"]  # type: ignore[attr-defined]

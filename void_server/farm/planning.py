@@ -27,9 +27,7 @@ from void_server.submission import Submission, check_crop, check_output, check_r
 from void_wire import codec
 from void_wire.errors import EmptyMatte, SettingsError, VoidError
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings, new_job_id
-
-NOISE_FRAMES = 4
-"""Frames that one latent frame of the model stands for: a part of the shot's noise begins with one."""
+from void_wire.messages.noise_range import FRAMES_PER_LATENT
 
 _ROLES = (Role.PLATE, Role.QUADMASK, Role.MATTES, Role.REMOVE, Role.AFFECTED)
 
@@ -195,7 +193,7 @@ def _segments(
     numbers, every = spec.frames.numbers(), 1
     first = read_header(submission.files[Role.PLATE][numbers[0]], numbers[0])
     if spec.void is not None:
-        every = NOISE_FRAMES * frames_per_answer(spec.void, first)
+        every = FRAMES_PER_LATENT * frames_per_answer(spec.void, first)
     if len(split(spec.frames, cutting.longest, cutting.overlap, every)) == 1:
         yield Segment(spec.frames, spec.frames, spec.picture)
         return

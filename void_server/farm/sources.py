@@ -26,6 +26,7 @@ NOT_HERE = {
     "job": "nothing: segments have ids of their own",
     "detach": "nothing: nobody waits for a farm",
     "sheet": "nothing: every shot gets a contact sheet",
+    "noise_range": "nothing: the segments of a shot share its noise",
     "save_pass1": "void submit for that shot",
     "save_quadmask": "void submit for that shot",
 }
