@@ -6,9 +6,9 @@ import os
 import re
 import shutil
 import subprocess
-import time
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,12 +27,13 @@ from void_server.bench.trust.ground import (
 from void_server.bench.trust.tried_server import TriedServer
 from void_server.bench.trust.verdict import Finding, NotMeasured
 from void_server.frames.exr import write_frame
-from void_wire.client import Client
-from void_wire.errors import ServerBusy, SettingsError, VoidError
+from void_server.room import RESERVE_BYTES
+from void_wire.client import Client, Files
+from void_wire.errors import IllegalTransition, SettingsError, VoidError
 from void_wire.files import PART_SUFFIX
 from void_wire.messages import FrameRange, JobSpec, Role, State
 
-DISK_BYTES = 6_000_000
+DISK_BYTES = 40_000_000
 QUOTA_FRAME_BYTES = 220_000_000
 
 NO_MEMORY = """
@@ -71,7 +72,7 @@ def full(ground: Ground, count: int) -> list[Finding]:
         told.add(sentence)
         went_on += same
         broken += half
-    helps = all(re.search("room|space", text) for text in told) and any("bytes" in text for text in told)
+    helps = all(re.search("room|space", text) for text in told) and any("needed" in text for text in told)
     findings.append(Finding(f"{3 * count} times full; said: " + " | ".join(sorted(told)), helps))
     findings.append(
         Finding(f"{went_on} jobs went on to the same bits after there was room", went_on == 3 * count)
@@ -129,46 +130,30 @@ def _through_a_full_disk(
     while_sending: bool,
 ) -> tuple[str, bool, int]:
     """What was said, whether the job went on to the same bits, and broken files under a final name."""
-    spec, shot, sentence = ground.spec("draft", job), ground.shot_for("draft"), "nothing"
-    folder = server.data_dir / "jobs" / job
-    with Client(server.address, patience_s=20) as client:
-        if while_sending:
-            client.submit(spec)
-            filler = _fill(disk, 100_000)
-            try:
-                client.upload(spec, shot.files)
-            except ServerBusy as error:
-                sentence = str(error)
-        else:
-            client.submit(spec)
-            most = replace(spec, frames=FrameRange(shot.frames.first, shot.frames.last - 1))
-            client.upload(most, shot.files)
-            filler = _fill(disk, 80_000)
-            try:
-                client.upload(spec, shot.files)
-                sentence = _told(client, server, job)
-            except ServerBusy as error:
-                sentence = str(error)
-        half = _broken(folder, shot.files, wanted)
+    spec, shot, home = ground.spec("draft", job), ground.shot_for("draft"), ground.place("home")
+    last = shot.frames.last
+    with Client(server.address) as client:
+        client.submit(spec)
+        if not while_sending:
+            client.upload(replace(spec, frames=FrameRange(shot.frames.first, last - 1)), shot.files)
+        sent = sum(files[last].stat().st_size for files in shot.files.values())
+        filler = _fill(disk, RESERVE_BYTES + (sent if while_sending else 2 * sent))
+        sender = threading.Thread(target=_send, args=(server.address, spec, shot.files), daemon=True)
+        sender.start()
+        sentence = until(client, job, lambda status: bool(status.waits)).waits
+        half = _broken(server.data_dir / "jobs" / job, shot.files, wanted)
         filler.unlink()
-        submit(client, spec, shot)
+        sender.join(PATIENCE_S)
         finished(client, job)
-        same = bits(bring(client, spec, ground.place("home"))) == wanted
+        same = bits(bring(client, spec, home)) == wanted
         client.purge(job)
-    return _without_numbers(sentence), same, half
+    return _without_numbers(sentence), same and not sender.is_alive(), half
 
 
-def _told(client: Client, server: TriedServer, job: str) -> str:
-    """What is said of a job that cannot go on: by its status, or by the log while it waits."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        status = client.watch(job)
-        if status.error:
-            return status.error
-        if said := [line for line in server.log().splitlines() if "make room" in line]:
-            return said[-1].partition("void_server.server: ")[2]
-        time.sleep(0.05)
-    raise TimeoutError(f"job {job} is {status.state.value} on a full disk, and nothing is said")
+def _send(address: str, spec: JobSpec, files: Files) -> None:
+    """As a client does that waits until there is room, or until the job is no more."""
+    with Client(address) as client, suppress(IllegalTransition):
+        client.upload(spec, files)
 
 
 def _broken(folder: Path, files: dict[Role, dict[int, Path]], wanted: dict[int, bytes]) -> int:
@@ -246,13 +231,14 @@ def _over_quota(ground: Ground) -> Finding:
     files = {Role.PLATE: dict.fromkeys(range(1, 6), path), Role.REMOVE: dict.fromkeys(range(1, 6), small)}
     with ground.server(settings={"quota_gb": 1}) as server, Client(server.address) as client:
         client.submit(spec)
-        try:
-            client.upload(spec, files)
-        except ServerBusy as error:
-            says = str(error)
-        else:
-            says = "nothing"
-        return Finding(f"quota: {says}", "quota_gb" in says and "MB more" in says)
+        sender = threading.Thread(target=_send, args=(server.address, spec, files), daemon=True)
+        sender.start()
+        says = until(client, spec.job, lambda status: bool(status.waits)).waits
+        client.cancel(spec.job)
+        sender.join(PATIENCE_S)
+    return Finding(
+        f"quota: {says}", "quota_gb" in says and "MB more are needed" in says and not sender.is_alive()
+    )
 
 
 # --- out of memory --------------------------------------------------------------------------------------------

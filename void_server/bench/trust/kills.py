@@ -60,6 +60,8 @@ MOMENTS = (
 )
 """Where a job can be hit, the quick ones among the others."""
 
+KEEPS_STEPS = (Stage.PASS1, Stage.NOISE, Stage.PASS2)
+
 
 def server_killed(ground: Ground, count: int) -> list[Finding]:
     """Row 1: the server dies at each moment in turn, alone or with its worker, and is started again."""
@@ -88,6 +90,7 @@ class _Matrix:
             for turn, moment in enumerate(moments):
                 spec = ground.spec(moment.engine, f"struck-{turn:05d}")
                 self._one(server, moment, spec, wanted[moment.engine], everything=turn // 2 % 2 == 1)
+            self._seen["taken up"] = server.worker_log().count("goes on after step")
         return self._findings(len(moments))
 
     def _one(
@@ -110,6 +113,7 @@ class _Matrix:
                 self._hit["after its end" if struck.state in ENDED else moment.name] += 1
                 began = self._kill_and_start(server, everything=everything)
                 self._seen["half"] += _half_frames(folder, wanted)
+                self._seen["steps"] += struck.stage in KEEPS_STEPS
                 if struck.state not in ENDED:
                     until(client, spec.job, lambda status: _beyond(status, struck))
                     self._slowest_s = max(self._slowest_s, time.monotonic() - began)
@@ -121,7 +125,9 @@ class _Matrix:
 
     def _kill_and_start(self, server: TriedServer, *, everything: bool) -> float:
         """When it was started again, in monotonic seconds."""
+        workers = server.workers()
         server.kill(everything=everything)
+        self._seen["orphans"] += len(psutil.wait_procs(workers, timeout=10)[1])
         left = {path: path.stat().st_mtime_ns for path in server.parts()}
         began = time.monotonic()
         server.start()

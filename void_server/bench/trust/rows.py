@@ -48,14 +48,14 @@ ROWS = (
         1,
         "server killed (-9) anywhere: no frame lost or doubled, same bits, goes on within load + 5 s",
         20,
-        4,
+        2,
         kills.server_killed,
     ),
     Row(
         2,
         "client killed (-9): the job goes on within 10 s, asked again every frame comes",
         20,
-        2,
+        1,
         kills.client_killed,
     ),
     Row(3, "farm's runner killed (-9): no server after 5 s, GPU memory idle", 10, 1, kills.runner_killed),
@@ -67,7 +67,7 @@ ROWS = (
         kills.killed_while_loading_and_writing,
     ),
     Row(
-        5, "cancel: acknowledged <= 200 ms, one step more at most, made frames kept", 20, 2, crowds.cancelled
+        5, "cancel: acknowledged <= 200 ms, one step more at most, made frames kept", 20, 1, crowds.cancelled
     ),
     Row(
         6,
@@ -89,7 +89,7 @@ ROWS = (
         "mutated messages, a two-hundredth of hypothesis' and a hundredth of garbage connections: alive, each answered "
         "or dropped, memory <= 50 MB, next job same bits",
         1_000_000,
-        4_000,
+        3_000,
         floods.mutants,
     ),
     Row(
@@ -105,7 +105,7 @@ ROWS = (
         12,
         "mutated EXRs and bombs: no crash, decoder <= 1 GiB, refused <= 1 s, NaN and Inf refused",
         20_000,
-        300,
+        100,
         pictures.mutated,
     ),
     Row(
@@ -119,7 +119,7 @@ ROWS = (
         14,
         "line cut, 1 Mbit/s, 200 ms: the job is whole, >= 80 % of the slow line used",
         50,
-        4,
+        3,
         links.lines_cut_slow_and_late,
     ),
     Row(
@@ -142,7 +142,7 @@ ROWS = (
         19,
         "clock +/- 1 h, jobs of a soak: no drift, memory <= 1 MB / 1000 jobs, files constant",
         10_000,
-        30,
+        12,
         endurance.soak,
     ),
     Row(20, "protocol N-1, N+1: refused clearly, never a hang", 2, 2, versions.skew),

@@ -53,7 +53,7 @@ def _chosen(numbers: str | None) -> Sequence[Row]:
     wanted = [number.strip() for number in numbers.split(",")]
     if wrong := [number for number in wanted if number not in known]:
         raise SettingsError(
-            f"There is no row {wrong[0]!r}: they go from 1 to {len(ROWS)}, as in --rows 1,4,13."
+            f"There is no row {wrong[0]}: they go from 1 to {len(ROWS)}, as in --rows 1,4,13."
         )
     return [known[number] for number in wanted]
 

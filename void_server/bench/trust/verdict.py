@@ -46,7 +46,7 @@ class Verdict:
 def _all(findings: tuple[Finding, ...]) -> bool | None:
     if any(one.holds is False for one in findings):
         return False
-    return None if any(one.holds is None for one in findings) else True
+    return None if not findings or any(one.holds is None for one in findings) else True
 
 
 def at_most(says: str, value: float, limit: float, unit: str) -> Finding:
