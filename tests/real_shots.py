@@ -5,20 +5,29 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from void_server import local_server
-from void_server.frames.exr import write_frame
-from void_server.frames.geometry import Box
+from void_server.bench.small_shot import METADATA, ShotOnDisk, make_shot
 from void_server.local_server import LocalServer
 from void_wire.client import ENDED, Client
-from void_wire.messages import FrameRange, JobSpec, JobStatus, PictureSettings, Role, State, VoidSettings
+from void_wire.messages import JobSpec, JobStatus, Role, State
+
+__all__ = [
+    "METADATA",
+    "TINY_MODEL",
+    "ShotOnDisk",
+    "StartServer",
+    "bring",
+    "done",
+    "make_shot",
+    "running",
+    "servers",
+    "void",
+    "wait_for",
+]
 
 StartServer = Callable[..., LocalServer]
-METADATA: dict[str, str | float] = {"nuke/node": "vfx", "framesPerSecond": 24.0}
 TINY_MODEL = Path(__file__).parent / "golden" / "portable" / "model"
 
 
@@ -43,77 +52,6 @@ def servers(data_dir: Path) -> Iterator[StartServer]:
                 except subprocess.TimeoutExpired:
                     server.process.kill()
                     server.process.wait()
-
-
-@dataclass(frozen=True)
-class ShotOnDisk:
-    """Plate, remove and affected matte of a small shot, and the job that asks for it."""
-
-    folder: Path
-    frames: FrameRange
-
-    def pattern(self, role: Role) -> str:
-        return str(self.folder / f"{role.value}.%04d.exr")
-
-    def path(self, role: Role, frame: int) -> Path:
-        return self.folder / f"{role.value}.{frame:04d}.exr"
-
-    @property
-    def files(self) -> dict[Role, dict[int, Path]]:
-        roles = (Role.PLATE, Role.REMOVE, Role.AFFECTED)
-        return {role: {n: self.path(role, n) for n in self.frames.numbers()} for role in roles}
-
-    def spec(self, job: str, void: VoidSettings | None = None, **picture: object) -> JobSpec:
-        """A job of engine draft, or with ``void`` of that engine, whose answers then come back as they are."""
-        if void is not None:
-            picture = {"detail": "raw", **picture}
-        return JobSpec(
-            job=job,
-            shot="shot",
-            engine="draft" if void is None else "void",
-            frames=self.frames,
-            roles=(Role.PLATE, Role.REMOVE, Role.AFFECTED),
-            prompt="an empty room",
-            picture=PictureSettings(colorspace="lin_rec709", **picture),  # type: ignore[arg-type]
-            void=void,
-        )
-
-
-def make_shot(
-    folder: Path,
-    frames: int = 6,
-    size: tuple[int, int] = (64, 96),
-    seed: int = 0,
-    metadata: dict[str, str | float] = METADATA,
-) -> ShotOnDisk:
-    """A textured plate with a depth channel whose data window is smaller than its display window, and a
-    square that wanders through it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shot = ShotOnDisk(folder, FrameRange(1001, 1000 + frames))
-    random = np.random.default_rng(seed)
-    height, width = size
-    texture = random.random((height, width, 3)) * 0.5 + 0.1
-    inset = 4 if min(size) > 16 else 0
-    for index, frame in enumerate(shot.frames.numbers()):
-        plate, matte = texture.copy(), np.zeros(size, np.float16)
-        x = width // 4 + index * max(1, width // 48)
-        box = np.s_[height // 3 : 2 * height // 3, x : x + width // 6]
-        plate[box], matte[box] = (4.0, 0.2, 0.1), 1.0
-        depth = random.random((height, width, 1)) * 100
-        pixels = np.concatenate([plate, depth], axis=2)[inset:, inset:].astype(np.float16)
-        write_frame(
-            shot.path(Role.PLATE, frame),
-            frame,
-            pixels,
-            ("R", "G", "B", "Z"),
-            display=Box(0, 0, width, height),
-            origin=(inset, inset),
-            metadata=metadata,
-        )
-        write_frame(shot.path(Role.REMOVE, frame), frame, matte[..., None], "A")
-        shadow = np.roll(matte, height // 4, axis=0)
-        write_frame(shot.path(Role.AFFECTED, frame), frame, shadow[..., None], "A")
-    return shot
 
 
 def void(*arguments: object) -> subprocess.CompletedProcess[str]:

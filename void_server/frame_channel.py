@@ -78,15 +78,15 @@ class FrameChannel:
             if self._socket in events:
                 try:
                     parts = self._socket.recv_multipart(copy=False)
-                    descriptor = parts[0].get(zmq.SRCFD)
+                    descriptor = _descriptor(parts[0])
                     if parts[0].bytes not in self._cut_off:
-                        self._send(descriptor, *self._serve(parts))
+                        self._send(descriptor, *self._serve(parts, descriptor))
                 except Exception:
                     log.exception("a frame message failed")
         self._listener.close()
 
-    def _serve(self, parts: list[zmq.Frame]) -> tuple[bytes, list[bytes]]:
-        """Who is to be answered, and what: nothing for what is no message.
+    def _serve(self, parts: list[zmq.Frame], descriptor: int) -> tuple[bytes, list[bytes]]:
+        """Who is to be answered, and what. Who sends what is no message is hung up on, and may go on anew.
 
         The frame's bytes are let go here, before its acknowledgement makes the client send another.
         """
@@ -95,6 +95,8 @@ class FrameChannel:
             message, _ = codec.decode(parts[1].buffer, codec.DATA)
         except (TransportError, SettingsError, IndexError) as error:
             log.warning("data message dropped: %s", error)
+            if isinstance(error, TransportError):
+                self._listener.hang_up(descriptor)
             return peer, []
         if not isinstance(message, (FrameHeader, FetchFrame)):
             return peer, []
@@ -140,6 +142,14 @@ class FrameChannel:
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
+
+
+def _descriptor(part: zmq.Frame) -> int:
+    """Of the connection that a message came by; -1 when ZeroMQ knows it no more."""
+    try:
+        return int(part.get(zmq.SRCFD))
+    except zmq.ZMQError:
+        return -1
 
 
 def _refusal(message: FrameHeader | FetchFrame, error: VoidError) -> bytes:

@@ -145,12 +145,12 @@ class JobDatabase:
 
     def of(self, owner: str) -> list[str]:
         """The jobs of ``owner``, newest first, 1000 at most."""
-        query = "SELECT job FROM jobs WHERE owner=? ORDER BY created_s DESC LIMIT 1000"
+        query = "SELECT job FROM jobs WHERE owner=? ORDER BY rowid DESC LIMIT 1000"
         return [job for (job,) in self._sql(query, (owner,))]
 
     def of_others(self, owner: str) -> list[str]:
         """The jobs of anybody else, newest first, 1000 at most."""
-        query = "SELECT job FROM jobs WHERE owner!=? ORDER BY created_s DESC LIMIT 1000"
+        query = "SELECT job FROM jobs WHERE owner!=? ORDER BY rowid DESC LIMIT 1000"
         return [job for (job,) in self._sql(query, (owner,))]
 
     def unfinished(self, owner: str | None = None) -> int:
@@ -186,7 +186,7 @@ class JobDatabase:
 
     def queued(self) -> list[tuple[str, str]]:
         """Job and owner of all that wait to be done, oldest first."""
-        query = "SELECT job, owner FROM jobs WHERE state=? ORDER BY created_s, rowid"
+        query = "SELECT job, owner FROM jobs WHERE state=? ORDER BY rowid"  # a clock may be set back
         return self._sql(query, (State.QUEUED.value,)).fetchall()
 
     def queued_since(self) -> float | None:

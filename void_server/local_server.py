@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,10 +61,12 @@ def start(
     idle_exit_s: int,
     exit_with: int = 0,
     patience_s: float = START_PATIENCE_S,
+    environment: Mapping[str, str] | None = None,
 ) -> LocalServer:
     """Start ``void serve`` in a session of its own and wait until it listens; tcp port 0 takes a free one.
 
-    It leaves with the process ``exit_with``, where that is not 0.
+    It leaves with the process ``exit_with``, where that is not 0. Its environment is this process's unless one is
+    given.
 
     Raises Unreachable with the last line of its log when it does not come up.
     """
@@ -77,7 +80,12 @@ def start(
         command += ["--weights", str(weights)]
     with log_path.open("ab") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=environment,
         )
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline and process.poll() is None:

@@ -30,6 +30,7 @@ import zmq
 from void_wire import codec, connection, messages, sockets
 from void_wire.connection import Connection
 from void_wire.errors import (
+    DamagedMessage,
     MissingFrames,
     ProtocolError,
     ServerBusy,
@@ -420,9 +421,14 @@ class Client:
                 self._control.send(data)
             resend_at = min(deadline, time.monotonic() + _RESEND_S + slack_s)
             while self._answered(max(0.0, resend_at - time.monotonic())):
-                answer, number = codec.decode(self._control.recv(), codec.ANSWERS)
+                try:
+                    answer, number = codec.decode(self._control.recv(), codec.ANSWERS)
+                except DamagedMessage:
+                    break
                 if number != self._number:
                     continue  # the answer to an earlier sending
+                if isinstance(answer, Refused) and answer.code == DamagedMessage.code:
+                    break
                 if isinstance(answer, Refused):
                     raise from_code(answer.code, answer.sentence)
                 if not isinstance(answer, expected):

@@ -1,9 +1,10 @@
 """Messages to bytes and back.
 
-A message is one or two ZeroMQ frames: a MessagePack map ``{"kind", "id", field...}``, and for FrameHeader the
+A message is one or two ZeroMQ frames: a MessagePack map ``{"kind", "id", field..., "sum"}``, and for FrameHeader the
 file's bytes, raw. Decoding is strict: an unknown kind or field, a missing field, a value of another type (a
 bool is no int), anything over the size limits is a ProtocolError; what a message's own check finds wrong is
-the sentence of that check.
+the sentence of that check. ``sum`` comes last and is the CRC-32 of every byte before its own four: TCP's checksum lets
+some damage through, and a number that is off by one bit is as good a number as another.
 """
 
 from __future__ import annotations
@@ -12,20 +13,24 @@ import dataclasses
 import hashlib
 import math
 import typing
+import zlib
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Dict, Sequence, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, Mapping, Sequence, Tuple, Type, TypeVar, Union
 
 import msgpack
 
 from void_wire import messages
-from void_wire.errors import ProtocolError, SettingsError
+from void_wire.errors import DamagedMessage, ProtocolError, SettingsError
 
 MAX_REQUEST_BYTES = 64 * 1024
 """A client's control message is smaller than this; the server's sockets drop a peer that sends more."""
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """An answer is smaller than this (an inventory of 20,000 frames takes about 3 MB)."""
+
+_BEFORE_SUM = b"\xa3sum\xce"  # as MessagePack has the name and a whole number of four bytes
+_SUM_BYTES = 4
 
 M = TypeVar("M")
 Kinds = Dict[str, Type[Any]]
@@ -73,17 +78,33 @@ def encode(message: Any, number: int = 0) -> bytes:
     """``message`` as a MessagePack map; ``number`` ties an answer to its request."""
     body = {"kind": message.kind, "id": number}
     body.update(_plain(message))
-    return typing.cast(bytes, msgpack.packb(body))
+    return seal(body)
+
+
+def seal(body: Mapping[str, Any]) -> bytes:
+    """A message's map as bytes, with its ``sum``."""
+    data: bytes = msgpack.packb({**body, "sum": 2**32 - 1})[:-_SUM_BYTES]
+    return data + checksum(data)
+
+
+def checksum(data: Union[bytes, memoryview]) -> bytes:
+    """What a message ends with, of all before it."""
+    return zlib.crc32(data).to_bytes(_SUM_BYTES, "big")
 
 
 def decode(data: Union[bytes, memoryview], kinds: Kinds) -> Tuple[Any, int]:
     """The message of one of ``kinds`` in ``data``, and its number.
 
-    Raises ProtocolError for bytes that are none, SettingsError for a message whose own check fails.
+    Raises ProtocolError for bytes that are none, DamagedMessage for one whose sum is wrong (one without is taken),
+    SettingsError for a message whose own check fails.
     """
+    end = bytes(data[-len(_BEFORE_SUM) - _SUM_BYTES :])
+    if end.startswith(_BEFORE_SUM) and not end.endswith(checksum(data[:-_SUM_BYTES])):
+        raise DamagedMessage("A message was damaged on the way: send it again.")
     body = _unpack(data)
     if not isinstance(body, dict):
         raise ProtocolError("A message is not a map: the peer is no VOID program of this version.")
+    body.pop("sum", None)
     kind, number = body.pop("kind", None), body.pop("id", None)
     cls = kinds.get(kind) if isinstance(kind, str) else None
     if cls is None:

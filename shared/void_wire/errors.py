@@ -7,7 +7,7 @@
     │   ├─ MissingFrames, SizeMismatch, UnsupportedImage, EmptyMatte, StrayMatteValues, BadPixels
     ├─ SettingsError    address, key, path, colour space, config value
     ├─ TransportError   the two sides do not reach or understand each other
-    │   ├─ Unreachable, TimedOut, NotAuthorised, ProtocolError
+    │   ├─ Unreachable, TimedOut, NotAuthorised, ProtocolError, DamagedMessage
     ├─ ServerBusy       queue or disk full: try again later
     ├─ JobError         about one job
     │   ├─ UnknownJob, IllegalTransition, JobFailed
@@ -109,6 +109,13 @@ class ProtocolError(TransportError):
     """A message is malformed, too large, or of another protocol version."""
 
     code = "transport.protocol"
+
+
+class DamagedMessage(ProtocolError):
+    """A message is not what was sent; sent again it may arrive whole."""
+
+    code = "transport.damaged"
+    retryable = True
 
 
 class ServerBusy(VoidError):

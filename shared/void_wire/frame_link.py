@@ -10,7 +10,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from void_wire import codec, messages, sockets
 from void_wire.connection import ClientKey
-from void_wire.errors import SettingsError
+from void_wire.errors import ProtocolError, SettingsError
 
 _EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 
@@ -29,6 +29,7 @@ class FrameLink:
         self._key = key
         self._context = context
         self.down_since: Optional[float] = None  # monotonic seconds; None while the connection stands
+        self._torn = False  # renewed since broke() was asked
         self._open()
 
     def renew(self) -> None:
@@ -40,6 +41,9 @@ class FrameLink:
 
     def broke(self) -> bool:
         """Whether the connection was lost since the last call: then what was on the way is gone, and the link new."""
+        if self._torn:
+            self._torn = False
+            return True
         while self._monitor.poll(0):
             if recv_monitor_message(self._monitor)["event"] == zmq.EVENT_DISCONNECTED:
                 self.renew()
@@ -57,11 +61,16 @@ class FrameLink:
         self._socket.send_multipart(parts, copy=False)
 
     def receive(self, within_s: float) -> Optional[Tuple[Any, memoryview]]:
-        """The next message and its payload, or None. Raises ProtocolError for one that is none."""
+        """The next message and its payload, or None. What is no message breaks the connection: it was damaged."""
         if not self._socket.poll(int(within_s * 1000)):
             return None
         parts: List[zmq.Frame] = self._socket.recv_multipart(copy=False)
-        message, _ = codec.decode(parts[0].buffer, codec.DATA)
+        try:
+            message, _ = codec.decode(parts[0].buffer, codec.DATA)
+        except (ProtocolError, SettingsError):
+            self._torn = True
+            self.renew()
+            return None
         return message, parts[1].buffer if len(parts) > 1 else memoryview(b"")
 
     def _open(self) -> None:

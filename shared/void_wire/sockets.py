@@ -70,8 +70,8 @@ def prepare(socket: "zmq.Socket[bytes]", address: str, max_message_bytes: int) -
     """Set what a control socket has before it binds or connects: bounds, heartbeats, no lingering."""
     _prepare(socket, address, max_message_bytes)
     socket.setsockopt(zmq.HEARTBEAT_IVL, 2_000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 6_000)
-    socket.setsockopt(zmq.HEARTBEAT_TTL, 6_000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 4_000)
+    socket.setsockopt(zmq.HEARTBEAT_TTL, 4_000)
 
 
 def prepare_for_frames(socket: "zmq.Socket[bytes]", address: str, max_message_bytes: int) -> None:

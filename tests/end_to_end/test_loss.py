@@ -2,19 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from real_shots import ShotOnDisk, StartServer, bring, make_shot
+from real_shots import ShotOnDisk, StartServer
 
 from void_wire.client import ENDED, Client
 from void_wire.errors import IllegalTransition, Unreachable, WorkerDied, from_code
-from void_wire.messages import JobStatus, Role, Stage, State, VoidSettings
+from void_wire.messages import JobStatus, Stage, State, VoidSettings
 
 ENDLESS = VoidSettings(passes=1, pass1_steps=1000, raster_height_px=32, raster_width_px=64, window_frames=21)
 
@@ -43,74 +40,6 @@ def worker_pid(server_pid: int) -> int:
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
-
-
-def test_a_server_killed_during_the_upload_and_started_again(
-    start_server: StartServer, tmp_path: Path
-) -> None:
-    shot = make_shot(tmp_path / "many", frames=60)
-    server = start_server()
-    spec = shot.spec("upload-lost")
-    killed = threading.Event()
-
-    def sent(done: int, total: int) -> None:
-        if done >= 40 and not killed.is_set():
-            killed.set()
-            server.process.kill()
-            server.process.wait()
-            threading.Thread(target=start_server, args=(server.address,)).start()
-
-    with Client(server.address) as client:
-        client.submit(spec)
-        client.upload(spec, shot.files, sent)
-        assert killed.is_set()
-        status = until(client, spec.job, ended)
-        assert status.state is State.DONE, status.error
-        assert status.received == 180
-        assert len(bring(client, spec, Role.RESULT, tmp_path / "result")) == 60
-
-
-@needs_proc
-def test_a_server_killed_while_it_works_takes_the_job_up_again(
-    shot: ShotOnDisk, start_server: StartServer, tmp_path: Path
-) -> None:
-    settings = VoidSettings(**{**vars(ENDLESS), "pass1_steps": 40})
-    server = start_server()
-    with Client(server.address) as client:
-        undisturbed = shot.spec("undisturbed", settings)
-        client.submit(undisturbed)
-        client.upload(undisturbed, shot.files)
-        until(client, undisturbed.job, ended)
-        spec = shot.spec("work-lost", settings)
-        client.submit(spec)
-        client.upload(spec, shot.files)
-        until(client, spec.job, in_pass_1)
-        worker = worker_pid(server.process.pid)
-        server.process.kill()
-        server.process.wait()
-        start_server(server.address)
-        assert until(client, spec.job, ended).state is State.DONE
-        assert "pass 1 goes on after step" in (tmp_path / "data" / "worker.log").read_text()
-        assert not (tmp_path / "data" / "jobs" / spec.job / "milestones").exists()
-        for _ in range(100):  # the orphan leaves when it finds its server gone
-            if (
-                not Path(f"/proc/{worker}").exists()
-                or "Z" in Path(f"/proc/{worker}/stat").read_text().split()[2]
-            ):
-                break
-            time.sleep(0.1)
-        else:
-            pytest.fail("the killed server's worker is still there")
-    with Client(server.address) as client:
-        client.connect()
-        assert pixels(bring(client, spec, Role.RESULT, tmp_path / "a")) == pixels(
-            bring(client, undisturbed, Role.RESULT, tmp_path / "b")
-        )
-
-
-def pixels(frames: dict[int, bytes]) -> dict[int, bytes]:
-    """What is left of EXR files whose headers tell different jobs and times: their compressed pixels."""
-    return {frame: data[-2000:] for frame, data in frames.items()}
 
 
 @needs_proc
@@ -175,35 +104,6 @@ def test_cancel_while_receiving_and_queued(shot: ShotOnDisk, start_server: Start
         assert client.cancel(spec.job).state is State.CANCELLED
         with pytest.raises(IllegalTransition, match="takes no more frames"):
             client.upload(spec, shot.files)
-
-
-def test_a_client_killed_while_it_sends_goes_on_where_it_was(
-    start_server: StartServer, tmp_path: Path
-) -> None:
-    shot = make_shot(tmp_path / "many", frames=80)
-    server = start_server()
-    command = [
-        sys.executable, "-m", "void_server.cli", "submit", "--server", server.address, "--engine", "draft",
-        "--colorspace", "lin_rec709", "--job", "resumed-1", "--plate", shot.pattern(Role.PLATE),
-        "--remove", shot.pattern(Role.REMOVE), "--out", str(tmp_path / "r.%04d.exr"),
-    ]  # fmt: skip
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    with Client(server.address) as client:
-        client.connect()
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            jobs = client.jobs()
-            if jobs and jobs[0].received > 10:
-                break
-        first.kill()
-        first.wait()
-        held = client.watch("resumed-1").received
-        assert held > 10
-        again = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-        assert again.returncode == 0, again.stderr
-        assert len(client.jobs()) == 1
-    assert len(list(tmp_path.glob("r.*.exr"))) == 80
-    assert not list(tmp_path.glob("*.part"))
 
 
 def test_nobody_there_is_said_within_patience() -> None:

@@ -1,14 +1,13 @@
 """Who reaches a server that asks for keys, and what a key reaches of another's jobs."""
 
 import os
-import socket
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,59 +87,17 @@ def with_frames(client: Client, spec: JobSpec, folder: Path, numbers: tuple[int,
     client.upload(part, {role: dict.fromkeys(numbers, path) for role in spec.roles})
 
 
-def test_four_wrong_peers_reach_no_parser(
-    tmp_path: Path, key_folder: KeyFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decoded: list[bytes] = []
-    real = codec.decode
-
-    def watched(data: Any, kinds: codec.Kinds) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            decoded.append(bytes(data))
-        return real(data, kinds)
-
-    monkeypatch.setattr(codec, "decode", watched)
-    config = Config(address="tcp://127.0.0.1:0", data_dir=str(tmp_path / "data"), require_keys=True)
-    with Server(config) as server:
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            right = key_folder.add("anna", server.address)
-            assert right.key is not None
-            stranger = replace(right, key=replace(right.key, secret=keys.new_pair()[1]))
-            elsewhere = replace(right, key=replace(right.key, server=keys.new_pair()[0]))
-            plain = Connection(right.address)
-            for wrong in (plain, stranger, elsewhere):
-                for data in (False, True):
-                    with dealer(wrong, data) as peer:
-                        peer.send(HELLO)
-                        assert not peer.poll(300)
-            for data in (False, True):  # one that shakes hands by its own rules
-                with socket.create_connection(
-                    sockets.host_and_port(sockets.data_address(server.address) if data else server.address)
-                ) as raw:
-                    raw.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL".ljust(55, b"\0"))
-                    raw.sendall(b"\x04\x26\x05READY\x0bSocket-Type\0\0\0\x06DEALER" + b"\0\x05hello")
-                    raw.settimeout(7)
-                    with suppress(ConnectionError):  # thrown out before it has read all
-                        while raw.recv(4096):
-                            pass
-            assert decoded == []
-            for wrong, says in ((plain, "asks for a key"), (stranger, "does not know your key")):
-                with Client(wrong, patience_s=5) as client, pytest.raises(NotAuthorised, match=says):
-                    client.connect()
-            with (
-                Client(elsewhere, patience_s=1) as client,
-                pytest.raises(TransportError, match="not the one"),
-            ):
-                client.connect()
-            with dealer(right) as peer:
-                peer.send(HELLO)
-                assert peer.poll(5000)
-            assert decoded == [HELLO]
-        finally:
-            server.stop()
-            thread.join()
+def test_who_is_not_let_in_is_told_why(server: LocalServer, give: Give) -> None:
+    right = give("anna", server)
+    assert right.key is not None
+    plain = Connection(right.address)
+    stranger = replace(right, key=replace(right.key, secret=keys.new_pair()[1]))
+    elsewhere = replace(right, key=replace(right.key, server=keys.new_pair()[0]))
+    for wrong, says in ((plain, "asks for a key"), (stranger, "does not know your key")):
+        with Client(wrong, patience_s=5) as client, pytest.raises(NotAuthorised, match=says):
+            client.connect()
+    with Client(elsewhere, patience_s=1) as client, pytest.raises(TransportError, match="not the one"):
+        client.connect()
 
 
 def test_a_key_where_none_is_asked_for(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from void_wire import codec, messages
-from void_wire.errors import ProtocolError, SettingsError
+from void_wire.errors import DamagedMessage, ProtocolError, SettingsError
 from void_wire.messages import (
     FrameHeader,
     FrameRange,
@@ -187,3 +187,22 @@ def test_a_flipped_bit_never_escapes_as_another_exception(data: st.DataObject) -
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(ProtocolError):
         codec.decode(b"\x91" * 60_000 + b"\xc0", codec.REQUESTS)
+
+
+HEADER = FrameHeader("lime-0001", Role.PLATE, 1001, 9, "0" * 32)
+
+
+@given(st.sampled_from([Submit(SPEC), HEADER]), st.data())
+def test_a_flipped_bit_is_never_another_message(message: Submit | FrameHeader, data: st.DataObject) -> None:
+    sent = bytearray(codec.encode(message, 5))
+    bit = data.draw(st.integers(0, 8 * len(sent) - 1))
+    sent[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(ProtocolError) as caught:
+        codec.decode(sent, {**codec.REQUESTS, **codec.DATA})
+    at_the_sum = bit // 8 >= len(sent) - 9  # where its name becomes that of a field there is not
+    assert at_the_sum or isinstance(caught.value, DamagedMessage)
+
+
+def test_a_message_without_a_sum_is_taken() -> None:
+    body = {"kind": "watch", "id": 5, "job": "job-00001"}
+    assert codec.decode(msgpack.packb(body), codec.REQUESTS) == codec.decode(codec.seal(body), codec.REQUESTS)

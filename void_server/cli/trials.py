@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from void_server.cli.arguments import WeightsFolder
+from void_wire.errors import SettingsError
 
 app = typer.Typer()
 
@@ -33,11 +34,26 @@ def demo(
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="transport, exr, warp, step, draft, delivery, falling, long, panel or farm.")
+        str,
+        typer.Argument(
+            help="transport, exr, warp, step, draft, delivery, falling, long, panel, farm or trust."
+        ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+    rows: Annotated[str | None, typer.Option(help="Of trust: which, for example 1,4,13.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Of trust: a few times each, minutes.")] = False,
+    weights: WeightsFolder = None,
 ) -> None:
-    """Measure one thing beside what you would otherwise use."""
+    """Measure one thing beside what you would otherwise use; trust: what a server promises, tried on real ones."""
+    if name == "trust":
+        from void_server.bench.trust.table import run_trust
+
+        held = run_trust(rows, quick=quick, as_json=json_, weights=weights)
+        raise typer.Exit(0 if held else 1)
+    if rows or quick or weights:
+        raise SettingsError(
+            f"--rows, --quick and --weights are of void bench trust: leave them out of {name}."
+        )
     from void_server.bench.report import run_bench
 
     run_bench(name, as_json=json_)
