@@ -99,11 +99,15 @@ def decode(data: Union[bytes, memoryview], kinds: Kinds) -> Tuple[Any, int]:
     SettingsError for a message whose own check fails.
     """
     end = bytes(data[-len(_BEFORE_SUM) - _SUM_BYTES :])
-    if end.startswith(_BEFORE_SUM) and not end.endswith(checksum(data[:-_SUM_BYTES])):
-        raise DamagedMessage("A message was damaged on the way: send it again.")
+    summed = end.startswith(_BEFORE_SUM)
+    damaged = DamagedMessage("A message was damaged on the way: send it again.")
+    if summed and not end.endswith(checksum(data[:-_SUM_BYTES])):
+        raise damaged
     body = _unpack(data)
     if not isinstance(body, dict):
         raise ProtocolError("A message is not a map: the peer is no VOID program of this version.")
+    if "sum" in body and not summed:
+        raise damaged
     body.pop("sum", None)
     kind, number = body.pop("kind", None), body.pop("id", None)
     cls = kinds.get(kind) if isinstance(kind, str) else None
