@@ -15,6 +15,9 @@ from void_wire.errors import ServerBusy
 RESERVE_BYTES = 8 * 2**20
 """Left free by uploads, for the database."""
 
+_PROBE_BYTES = 4 * 2**20
+"""More would be written out byte by byte where a file system cannot allocate."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 GOES_ON = (
@@ -40,7 +43,7 @@ class Room:
             raise no_room(f"{spare:.1f} MB are to spare there and {need_bytes / 1e6:.1f} MB are needed")
 
     def probe(self, need_bytes: int) -> None:
-        """`check`, and have the disk give that much for a moment: it alone knows of quotas and of being read-only.
+        """`check`, and have the disk give some for a moment: it alone knows of quotas and of being read-only.
 
         Raises ServerBusy.
         """
@@ -48,7 +51,7 @@ class Room:
         try:
             with tempfile.TemporaryFile(dir=self._folder) as file:
                 if hasattr(os, "posix_fallocate"):
-                    _allocate(file.fileno(), max(1, need_bytes))
+                    _allocate(file.fileno(), min(max(1, need_bytes), _PROBE_BYTES))
                 else:
                     file.write(b"\0")
         except OSError as error:

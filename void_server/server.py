@@ -67,7 +67,7 @@ class Server:
             data_dir,
             limits=config.limits,
             changed=self._post,
-            priority=lambda owner: config.priorities.of(self._gate.name(owner)),
+            priority=self._priority,
             workers=len(self._devices),
         )
         self._gate = Gate(self._context, KeyFolder(Path(config.keys)) if config.asks_for_keys else None)
@@ -148,6 +148,10 @@ class Server:
         self._inbox.put(news)
         with contextlib.suppress(BlockingIOError, OSError):  # a full bell rings already
             self._bell_rope.send(b"!")
+
+    def _priority(self, owner: str) -> int:
+        priorities = self._config.priorities
+        return priorities.of(self._gate.name(owner)) if priorities.of_names else 0
 
     def _bind(self) -> tuple[ControlChannel, FrameChannel]:
         """Both sockets, the frames' beside the other. Raises SettingsError when one is taken."""

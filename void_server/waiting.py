@@ -33,11 +33,7 @@ class Waiting:
 
     def disk_full(self, job: str) -> bool:
         """Whether the disk would not take another frame of the job."""
-        try:
-            self._store.room.probe(self._store.frame_bytes(job))
-        except ServerBusy:
-            return True
-        return False
+        return bool(self._lack(self._store.frame_bytes(job)))
 
     def over_quota(self, job: str) -> bool:
         """Whether the owner's jobs have more than they may, by what this one has made: then it is to be left."""
@@ -51,13 +47,11 @@ class Waiting:
     def ran_out(self, job: str) -> None:
         """The running job found no room: it waits until there is more than there was, and enough for its rest."""
         need, free = self._store.rest_bytes(job), self._store.room.free_bytes()
-        try:
-            self._store.room.probe(need)
-            sentence = f"{free / 1e6:.1f} MB were free on the server's disk and did not suffice: make room. {GOES_ON}"
-        except ServerBusy as error:
-            sentence = str(error)
+        not_enough = (
+            f"{free / 1e6:.1f} MB were free on the server's disk and did not suffice: make room. {GOES_ON}"
+        )
         above = free + self._store.frame_bytes(job)
-        self._hold(job, Wait(sentence, need, above, time.monotonic() + AGAIN_S))
+        self._hold(job, Wait(self._lack(need) or not_enough, need, above, time.monotonic() + AGAIN_S))
 
     def look(self) -> None:
         """Now and then: let those go on that can."""
@@ -72,6 +66,14 @@ class Waiting:
             if enough or (now >= wait.until_s and self._fits(job, self._store.frame_bytes(job))):
                 log.info("job %s has room again", job, extra={"job": job})
                 self._store.hold(job, None)
+
+    def _lack(self, need_bytes: int) -> str:
+        """Why the disk would not take that much; empty when it would."""
+        try:
+            self._store.room.probe(need_bytes)
+        except ServerBusy as error:
+            return str(error)
+        return ""
 
     def _fits(self, job: str, need_bytes: int) -> bool:
         """Whether quota and disk take that much; else the job waits, as it does already or from now on."""

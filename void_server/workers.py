@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from void_server.jobs import JobStore
+from void_server.room import no_room
 from void_server.waiting import Waiting
 from void_server.worker import Ended, Worker
 from void_server.worker_events import (
@@ -108,7 +109,11 @@ class Workers:
                 if self._waiting.may_begin(job):
                     self._store.begin(job, worker.device)
                     log.info("job %s starts on %s", job, worker.device, extra={"job": job})
-                    worker.run(self._store.spec(job), self._store.folder(job).path)
+                    try:
+                        worker.run(self._store.spec(job), self._store.folder(job).path)
+                    except OSError as error:  # no room for its log and its folder, or no process
+                        sentence = str(no_room(error.strerror))
+                        self.take(Report(worker, Failed(job, ServerBusy.code, sentence)))
 
     def cancel(self, job: str, why: JobError | None = None) -> None:
         """Stop the job at its next step, or before it begins; one that has ended stays.

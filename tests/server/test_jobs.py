@@ -129,6 +129,9 @@ def test_a_new_server_takes_up_what_ran_and_forgets_half_files(tmp_path: Path) -
     revision = store.status("job-00001").revision
     half = store.folder("job-00001").frame(Role.RESULT, 2).with_suffix(".exr.part")
     half.write_bytes(b"half")
+    milestone = store.folder("job-00001").milestones(0) / "pass1.part"
+    milestone.parent.mkdir(parents=True)
+    milestone.write_bytes(b"half")
     store.close()
 
     again = open_store(tmp_path)
@@ -138,6 +141,7 @@ def test_a_new_server_takes_up_what_ran_and_forgets_half_files(tmp_path: Path) -
     assert again.status("job-00001").ready == {Role.RESULT: [1]}
     assert again.status("job-00001").revision > revision
     assert not half.exists()
+    assert not milestone.exists()
 
 
 def test_a_failure_keeps_its_code_and_sentence(tmp_path: Path) -> None:

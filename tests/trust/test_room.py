@@ -1,5 +1,6 @@
 """A full disk or quota makes jobs wait, with the sentence, and go on by themselves; what there was is kept."""
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -18,6 +19,7 @@ from void_server.limits import Limits
 from void_server.room import Room, told_when_full
 from void_server.server import Server
 from void_server.waiting import Waiting
+from void_server.worker import Worker
 from void_wire.client import Client
 from void_wire.errors import ServerBusy
 from void_wire.messages import JobStatus, Role, State
@@ -63,6 +65,19 @@ def start_server(disk: Disk, held: HeldWorkers) -> Iterator[StartServer]:
     """Starts servers on the small disk that ask for no keys."""
     with servers(disk.folder / "data") as start:
         yield start
+
+
+@contextlib.contextmanager
+def serving(data_dir: Path) -> Iterator[Server]:
+    """A server on a thread of this process, to be meddled with."""
+    with Server(Config(address="tcp://127.0.0.1:0", data_dir=str(data_dir), device="cpu")) as server:
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+            thread.join()
 
 
 def waiting(status: JobStatus) -> bool:
@@ -112,32 +127,42 @@ def test_a_job_whose_frames_find_no_room_is_queued_again_and_done_once_there_is(
     assert not list(disk.folder.rglob("*.part"))
 
 
-def test_what_fills_its_key_s_quota_waits_until_something_is_purged(
+def test_what_fills_its_key_s_quota_waits_until_something_is_purged(shot: ShotOnDisk, tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server, Client(server.address) as client:
+        send(client, shot, "first-job-1")
+        wait_for(client, "first-job-1", done)
+        sent = sum(path.stat().st_size for files in shot.files.values() for path in files.values())
+        whole = server._store.held_bytes(NOBODY)
+        server._store.limits = Limits(quota_bytes=whole + sent + (whole - sent) // 2)
+        send(client, shot, "waits-job-1")
+        stopped = wait_for(client, "waits-job-1", waiting)
+        assert "(quota_gb)" in stopped.waits
+        wait_for(client, "waits-job-1", lambda status: status.state is State.QUEUED)
+        assert client.watch("waits-job-1").queue_place == 0
+        client.purge("first-job-1")
+        status = wait_for(client, "waits-job-1", done)
+        assert len(status.ready[Role.RESULT]) == len(shot.frames)
+
+
+def test_a_worker_that_cannot_be_started_costs_no_job(
     shot: ShotOnDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = Limits()
-    monkeypatch.setattr(Config, "limits", property(lambda self: limits))
-    with Server(Config(address="tcp://127.0.0.1:0", data_dir=str(tmp_path / "data"), device="cpu")) as server:
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            with Client(server.address) as client:
-                send(client, shot, "first-job-1")
-                wait_for(client, "first-job-1", done)
-                sent = sum(path.stat().st_size for files in shot.files.values() for path in files.values())
-                whole = server._store.held_bytes(NOBODY)
-                server._store.limits = Limits(quota_bytes=whole + sent + (whole - sent) // 2)
-                send(client, shot, "waits-job-1")
-                stopped = wait_for(client, "waits-job-1", waiting)
-                assert "(quota_gb)" in stopped.waits
-                wait_for(client, "waits-job-1", lambda status: status.state is State.QUEUED)
-                assert client.watch("waits-job-1").queue_place == 0
-                client.purge("first-job-1")
-                status = wait_for(client, "waits-job-1", done)
-                assert len(status.ready[Role.RESULT]) == len(shot.frames)
-        finally:
-            server.stop()
-            thread.join()
+    tried: list[Worker] = []
+    starts = Worker._start
+
+    def start(worker: Worker) -> None:
+        tried.append(worker)
+        if len(tried) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        starts(worker)
+
+    monkeypatch.setattr(Worker, "_start", start)
+    monkeypatch.setattr("void_server.waiting.AGAIN_S", 0.0)
+    with serving(tmp_path / "data") as server, Client(server.address) as client:
+        send(client, shot, "waits-job-1")
+        assert "did not suffice" in wait_for(client, "waits-job-1", waiting).waits
+        wait_for(client, "waits-job-1", done)
+    assert len(tried) == 2
 
 
 def test_void_fetch_on_a_full_disk_is_one_sentence_and_the_same_command_goes_on(
