@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable
 
+from void_farm import hook
 from void_host.address import server_address
 from void_host.removal import ASK_PATIENCE_S
 from void_host.settings import SETTINGS
@@ -70,10 +71,23 @@ def cancel(node: Any) -> None:
 
 
 def farm_job(node: Any) -> None:
-    """Write the removal as files for a farm; what is wrong is said first."""
-    said = _said(lambda: f"Farm job written; its commands: {farm.write(take(host.read(node), os.environ))}")
-    host.write(node, {"status": said})
-    host.say(said)
+    """Write the removal as a farm's bundle, and send it where the studio says how; what is wrong is said first."""
+    try:
+        folder = farm.write(take(host.read(node), os.environ))
+    except VoidError as error:
+        _tell(node, str(error))
+        return
+    written = f"Farm job written: {folder}."
+    if not os.environ.get(hook.VARIABLE):
+        _tell(node, f"{written} Nobody is told: {hook.VARIABLE} names no command that sends it.")
+        return
+    host.write(node, {"status": f"{written} Sending it."})
+    name = node.fullName()
+
+    def told(said: str) -> None:
+        host.soon(lambda: _tell(host.find(name), f"{written} {said}"))
+
+    farm.send(folder, dict(os.environ), told)
 
 
 def knob_changed(node: Any, knob: Any) -> None:
@@ -102,6 +116,13 @@ def _idle(node: Any) -> "dict[str, bool]":
         idle["rate"] = node["time_base"].value() == "native"
         idle["passes"] = node["quality"].value() == "preview"
     return idle
+
+
+def _tell(node: Any, said: str) -> None:
+    """In the node, where it is still there, and in a window."""
+    if node is not None:
+        host.write(node, {"status": said})
+    host.say(said)
 
 
 def _said(ask: Callable[[], str]) -> str:

@@ -1,31 +1,29 @@
-"""A job for the farm, as files: a copy of the script that renders the export, and the job that is sent after it."""
+"""A removal for the farm: a bundle whose first step renders the export in a Nuke of the farm's."""
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
-import subprocess
+import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import List
+from typing import Callable, Dict
 
+from void_farm import bundle, hook, plan
+from void_farm.bundle import Export, Needs
 from void_host.shot import Shot
 from void_nuke import export, host
-from void_wire import codec
-from void_wire.errors import SettingsError
-from void_wire.files import write_whole
+from void_wire.errors import SettingsError, VoidError
+from void_wire.messages import JobSpec
 
-FORMAT = 1
-"""Of the record that ``void submit --like`` reads."""
-
-SCRIPT, JOB, COMMANDS = "export.nk", "job.void.json", "commands.txt"
+SCRIPT = "export.nk"
+LICENCE_VARIABLE = "VOID_FARM_EXPORT_LICENCE"
+"""The farm's name for the Nuke licence that the export holds, for example amount.licence.nuke_r."""
 
 
 def write(shot: Shot) -> Path:
-    """Write the job into a folder beside its result-to-be; on the main thread. Returns the file of its two commands.
+    """Write the bundle into a folder beside its result-to-be; on the main thread. Returns that folder.
 
-    Nothing is rendered and nothing is sent. The first command renders plate and mattes into the folder, the second
-    sends them and brings the result to the node's output path; ``void submit`` gives the job an id of its own.
+    Nothing is rendered and nothing is sent. Mattes do not exist yet, so the shot is one segment.
 
     Raises SettingsError when there is a farm job of this version already, no place for it, or a licence whose scripts
     no farm opens.
@@ -39,9 +37,6 @@ def write(shot: Shot) -> Path:
     try:
         folder.mkdir(parents=True)
         host.save_copy(shot.owner, folder.as_posix(), (folder / SCRIPT).as_posix())
-        write_whole(folder / JOB, (json.dumps(_record(shot, folder), indent=2) + "\n").encode())
-        lines = [_line(command) for command in _commands(shot, folder)]
-        write_whole(folder / COMMANDS, ("\n".join(lines) + "\n").encode())
     except FileExistsError:
         raise SettingsError(
             f"{folder} holds a farm job of version {shot.version} already: send that, or remove the folder."
@@ -50,24 +45,34 @@ def write(shot: Shot) -> Path:
         raise SettingsError(
             f"The farm job cannot be written to {folder} ({error.strerror}): choose another output path."
         ) from None
-    return folder / COMMANDS
+    inputs = {role: f"{role.value}.%04d.exr" for role in shot.spec.roles}
+    command = export.background_command(host.executable(), shot, folder / SCRIPT)
+    bundle.write(
+        folder,
+        plan.Plan(
+            f"{shot.spec.shot}_v{shot.version:03d}",
+            (plan.rendered_there(_for_a_farm(shot.spec), inputs, shot.output),),
+        ),
+        needs=Needs() if shot.spec.engine == "void" else Needs(gpus=0),
+        inputs=[folder / SCRIPT],
+        outputs=[Path(shot.output).parent],
+        export=Export(tuple(command), os.environ.get(LICENCE_VARIABLE, "")),
+    )
+    return folder
 
 
-def _record(shot: Shot, folder: Path) -> "dict[str, object]":
-    """As the server's command line writes it beside a result, which this job does not have yet."""
-    return {
-        "format": FORMAT,
-        "job": codec.to_map(shot.spec),
-        "source": {role.value: (folder / f"{role.value}.%04d.exr").as_posix() for role in shot.spec.roles},
-        "record": {},
-        "signs": {},
-    }
+def send(folder: Path, environment: Dict[str, str], tell: Callable[[str], None]) -> None:
+    """Give a bundle to the studio's command on a thread of its own; ``tell`` hears how that went, on that thread."""
+
+    def work() -> None:
+        try:
+            tell(hook.submit(folder, environment))
+        except VoidError as error:
+            tell(str(error))
+
+    threading.Thread(target=work, name=f"void farm {folder.name}", daemon=True).start()
 
 
-def _commands(shot: Shot, folder: Path) -> List[List[str]]:
-    submit = ["void", "submit", "--like", str(folder / JOB), "--server", shot.server, "--out", shot.output]
-    return [export.background_command(host.executable(), shot, folder / SCRIPT), submit]
-
-
-def _line(command: List[str]) -> str:
-    return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
+def _for_a_farm(spec: JobSpec) -> JobSpec:
+    """Nobody watches Pass 1 there."""
+    return spec if spec.void is None else replace(spec, void=replace(spec.void, show_pass1=False))

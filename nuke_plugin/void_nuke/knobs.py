@@ -207,9 +207,9 @@ KNOBS: Tuple[Knob, ...] = (
         Code.BUTTON,
         "farm_job",
         "Write farm job",
-        "Writes this removal into a folder beside the path, with the two commands that a farm runs: one "
-        "renders plate and mattes, one sends them and brings the result home. Nothing is rendered or sent "
-        "now.",
+        "Writes this removal as an Open Job Description bundle into a folder beside the path: a farm renders plate and "
+        "mattes with it, makes the result and puts it at the path. Nothing is rendered now; VOID_FARM_SUBMIT names the "
+        "studio's command that sends the bundle.",
         press="farm_job",
     ),
     _shared("layer_fill"),

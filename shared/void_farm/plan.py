@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Mapping, Tuple
 
 from void_wire import codec
 from void_wire.errors import ProtocolError, SettingsError
@@ -124,6 +124,13 @@ class Plan:
             picture=segment.picture,
             void=void,
         )
+
+
+def rendered_there(spec: JobSpec, inputs: Mapping[Role, str], output: str) -> Shot:
+    """A shot whose files the farm renders first. What its segments would share is not known, so it is one."""
+    note = "Its files are rendered on the farm: it is one segment, and no file is compared with what was planned."
+    whole = Segment(spec.frames, spec.frames, spec.picture)
+    return Shot(spec, dict(inputs), {}, output, (whole,), (note,))
 
 
 def split(frames: FrameRange, longest: int, overlap: int, multiple: int = 1) -> Tuple[FrameRange, ...]:

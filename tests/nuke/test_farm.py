@@ -1,17 +1,20 @@
-"""Write farm job: the files it writes are run as a farm would, with a background Nuke and the command line."""
+"""Write farm job: the bundle's steps are run as a farm would, with a background Nuke and the command line."""
 
 import os
-import shlex
 import subprocess
 import sys
+import time
 
 import nuke_shots as shots
 import pytest
+from farm_bundles import read_plan
+from real_shots import void
 
+from void_farm import bundle
 from void_nuke import farm, host
 from void_nuke.snapshot import take
-from void_server import sidecar
 from void_wire.errors import SettingsError
+from void_wire.messages import FrameRange
 
 SIZE = (96, 160)
 
@@ -25,39 +28,62 @@ def node(nuke, tmp_path):
     return node
 
 
-def test_its_two_commands_make_the_result(nuke, node, server, background, tmp_path):
+def test_its_steps_make_the_result(nuke, node, server, background, tmp_path, monkeypatch):
+    monkeypatch.setenv("VOID_FARM_EXPORT_LICENCE", "amount.licence.nuke_r")
     session = nuke._session.current()
     node["engine"].setValue("draft")
-    node["server"].setValue(server)
     node["farm_job"].execute()
     folder = tmp_path / "void/sh010/VOID1/v001/farm_v001"
     (said,) = session.messages
     assert said == node["status"].value()
-    assert str(folder / "commands.txt") in said
+    assert said.startswith(f"Farm job written: {folder}. Nobody is told: VOID_FARM_SUBMIT names no command")
     assert (node["exporting"].value(), node["export_folder"].value(), node["job"].value()) == (False, "", "")
-    render, submit = (shlex.split(line) for line in (folder / "commands.txt").read_text().splitlines())
+
+    checked = subprocess.run(
+        [sys.executable, "-m", "openjd", "check", str(folder / bundle.TEMPLATE)], check=False
+    )
+    assert checked.returncode == 0
+    assert "{name: amount.licence.nuke_r, min: 1}" in (folder / bundle.TEMPLATE).read_text()
+    render = bundle.read_handling(folder).export.command
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run(render, check=True, env=environment)
     names = {path.name for path in folder.glob("*.exr")}
     assert names == {f"{role}.{frame}.exr" for role in ("plate", "mattes") for frame in shots.FRAMES}
-    assert submit[0] == "void"
-    subprocess.run([sys.executable, "-m", "void_server.cli", *submit[1:]], check=True)
+    for command in (["run", "--index", 0, "--server", server], ["finish"]):
+        done = void("farm", *command, "--plan", folder / "plan.json")
+        assert done.returncode == 0, done.stderr
     made = {path.name for path in folder.parent.glob("*.exr")}
     assert made == {f"VOID1_v001.{frame}.exr" for frame in shots.FRAMES}
     node["farm_job"].execute()
-    assert (folder.parent.parent / "v002/farm_v002/commands.txt").is_file()
+    assert (folder.parent.parent / "v002/farm_v002/plan.json").is_file()
 
 
-def test_the_command_line_reads_every_setting_of_it(node):
+def test_the_plan_holds_every_setting(node):
     node["prompt"].setValue("a table")
     shot = take(host.read(node), {})
-    commands = farm.write(shot)
-    found = sidecar.read_options(commands.parent / farm.JOB)
-    assert found.items() >= sidecar.options(shot.spec).items()
-    assert (found["seed"], found["range_"]) == (7, "1001-1003")
-    assert found["plate"] == (commands.parent / "plate.%04d.exr").as_posix()
+    (planned,) = read_plan(farm.write(shot)).shots
+    assert (planned.spec.void.seed, planned.spec.void.show_pass1) == (7, False)
+    assert planned.spec.picture == shot.spec.picture
+    assert (planned.spec.frames, planned.output) == (FrameRange(1001, 1003), shot.output)
+    assert [segment.frames for segment in planned.segments] == [FrameRange(1001, 1003)]
+    assert "rendered on the farm" in planned.notes[0]
     with pytest.raises(SettingsError, match="holds a farm job of version 1 already"):
         farm.write(shot)
+
+
+@pytest.mark.parametrize(("command", "said"), [("echo job 12", "said: job 12 "), ("false", "exit code 1")])
+def test_the_studios_command_sends_it(nuke, node, monkeypatch, command, said):
+    monkeypatch.setenv("VOID_FARM_SUBMIT", command)
+    node["engine"].setValue("draft")
+    node["farm_job"].execute()
+    session, end = nuke._session.current(), time.monotonic() + 60
+    while not session.messages:
+        session.pump(0.02)
+        assert time.monotonic() < end
+    (told,) = session.messages
+    assert told.startswith("Farm job written: ")
+    assert said in told
+    assert node["status"].value() == told
 
 
 def test_what_is_wrong_is_said_and_nothing_is_written(nuke, node, tmp_path):

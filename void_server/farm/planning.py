@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from void_farm.plan import Segment, Shot, split
+from void_farm.plan import Segment, Shot, rendered_there, split
 from void_server.frames.color import ColorTransform
 from void_server.frames.crop import choose_fit, describe, halved
 from void_server.frames.exposure import LightMeter
@@ -129,9 +129,7 @@ def _unseen(asked: _Asked, bundle: Path) -> Written:
         void=asked.void,
     )
     check_output(Role.RESULT, asked.output, spec.frames, {})
-    note = "Its files are rendered on the farm: it is one segment, and no file is compared with what was planned."
-    whole = Segment(spec.frames, spec.frames, spec.picture)
-    return Written(_shot(asked, spec, bundle, {}, [whole], [note]), ())
+    return Written(rendered_there(spec, _inputs(asked, bundle), _placed(asked.output, bundle)), ())
 
 
 def _seen(asked: _Asked, bundle: Path, cutting: Cutting, checked: Callable[[int, int], None]) -> Written:
@@ -164,19 +162,12 @@ def _seen(asked: _Asked, bundle: Path, cutting: Cutting, checked: Callable[[int,
         for role in spec.roles
     }
     files = tuple(submission.files[role][number] for role in spec.roles for number in numbers)
-    return Written(_shot(asked, spec, bundle, digests, segments, notes), files)
+    inputs, output = _inputs(asked, bundle), _placed(asked.output, bundle)
+    return Written(Shot(spec, inputs, digests, output, tuple(segments), tuple(notes)), files)
 
 
-def _shot(
-    asked: _Asked,
-    spec: JobSpec,
-    bundle: Path,
-    digests: dict[Role, tuple[str, ...]],
-    segments: Sequence[Segment],
-    notes: Sequence[str],
-) -> Shot:
-    inputs = {role: _placed(pattern, bundle) for role, pattern in asked.patterns.items()}
-    return Shot(spec, inputs, digests, _placed(asked.output, bundle), tuple(segments), tuple(notes))
+def _inputs(asked: _Asked, bundle: Path) -> dict[Role, str]:
+    return {role: _placed(pattern, bundle) for role, pattern in asked.patterns.items()}
 
 
 def _placed(pattern: str, bundle: Path) -> str:
