@@ -10,6 +10,7 @@ from void_server.jobs import NOBODY, JobStore
 from void_server.limits import Limits
 from void_server.own_jobs import OwnJobs
 from void_server.uploads import Uploads
+from void_server.waiting import Waiting
 from void_wire import codec
 from void_wire.messages import FrameAck, FrameHeader, FrameRange, FrameRefused, JobSpec, Role, State
 
@@ -86,4 +87,5 @@ def test_a_full_disk_is_said_with_bytes_and_leaves_no_half_file(
     assert list(folder.iterdir()) == []
     monkeypatch.undo()
     assert isinstance(Uploads(store, 1000).take(header(), memoryview(PAYLOAD)), FrameAck)
+    Waiting(store.store).look()
     assert store.status(JOB).waits == ""

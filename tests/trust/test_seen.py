@@ -88,6 +88,10 @@ def test_top_shows_the_queue_until_it_is_left(server: LocalServer, give: Give) -
                 shown += os.read(terminal, 65_536)
             time.sleep(0.05)
         top.send_signal(signal.SIGINT)
+        while top.poll() is None and time.monotonic() < until:  # who is not read waits for the terminal
+            with contextlib.suppress(BlockingIOError):
+                os.read(terminal, 65_536)
+            time.sleep(0.05)
         _, said = top.communicate(timeout=20)
     os.close(terminal)
     os.close(its_end)
