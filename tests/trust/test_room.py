@@ -127,18 +127,23 @@ def test_a_job_whose_frames_find_no_room_is_queued_again_and_done_once_there_is(
     assert not list(disk.folder.rglob("*.part"))
 
 
-def test_what_fills_its_key_s_quota_waits_until_something_is_purged(shot: ShotOnDisk, tmp_path: Path) -> None:
+def test_what_fills_its_key_s_quota_waits_until_something_is_purged(
+    shot: ShotOnDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = HeldWorkers(tmp_path, monkeypatch, at_start=False)
+    held.let_go("first-job-1")
     with serving(tmp_path / "data") as server, Client(server.address) as client:
         send(client, shot, "first-job-1")
         wait_for(client, "first-job-1", done)
         sent = sum(path.stat().st_size for files in shot.files.values() for path in files.values())
         whole = server._store.held_bytes(NOBODY)
-        server._store.limits = Limits(quota_bytes=whole + sent + (whole - sent) // 2)
+        server._store.limits = Limits(quota_bytes=whole + sent + 1000)  # not for a frame of the result
         send(client, shot, "waits-job-1")
         stopped = wait_for(client, "waits-job-1", waiting)
         assert "(quota_gb)" in stopped.waits
         wait_for(client, "waits-job-1", lambda status: status.state is State.QUEUED)
         assert client.watch("waits-job-1").queue_place == 0
+        held.let_go("waits-job-1")
         client.purge("first-job-1")
         status = wait_for(client, "waits-job-1", done)
         assert len(status.ready[Role.RESULT]) == len(shot.frames)
