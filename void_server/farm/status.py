@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
@@ -85,7 +86,8 @@ def _segment(plan: Plan, task: Task, bundle: Path) -> SegmentStatus:
     if (failed := folder.failed(job)) is not None:
         return SegmentStatus(task, How.FAILED, f"{failed.sentence} (on {failed.host})")
     if (begun := folder.begun(job)) is not None:
-        return SegmentStatus(task, How.BEGUN, f"on {begun.host}")
+        since = time.strftime("%a %H:%M", time.localtime(begun.at_s))
+        return SegmentStatus(task, How.BEGUN, f"{since} on {begun.host}")
     return SegmentStatus(task, How.MISSING)
 
 
