@@ -1,6 +1,7 @@
 """A GPU that runs out of memory, played by the CPU under the real engine: every step is kept, and none rests."""
 
 import math
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +17,8 @@ class Card:
     It is the CPU: modes are diffusers' own hooks there too. Weights lie where a device's allocator would put them, at
     round addresses: for others, as in a mapped file, the CPU's kernels have other last bits.
 
+    Nor has it room for two models: none may be loaded while another is held.
+
     ``full`` gets the mode and what is done in it: "load", "step N of pass M", "decode of pass M, chunk N".
     """
 
@@ -23,13 +26,17 @@ class Card:
         self.full: Callable[[str, str], bool] = lambda mode, what: False
         self.did: list[tuple[str, str]] = []
         self._mode, self._pass, self._step = "", 0, 0
+        self._held: Callable[[], VoidPipeline | None] = lambda: None
         monkeypatch.setitem(memory.MODES_OF, "cpu", memory.MODES)
         monkeypatch.setattr(milestones, "SHARE", math.inf)
         place, denoise, decode = residence.place, VoidPipeline.denoise, pipeline.decode_chunks
         load, blend = residence.load_pipeline, pipeline.blend
 
         def loaded(*given, **named):  # type: ignore[no-untyped-def]
+            if self._held() is not None:
+                raise AssertionError("the model before still takes its memory")
             pipe = load(*given, **named)
+            self._held = weakref.ref(pipe)
             for part in memory.PARTS:
                 for weight in getattr(pipe, part).parameters():
                     weight.data = weight.data.clone()

@@ -133,11 +133,12 @@ def test_rounded_weights_are_for_somebody_to_ask_for(card: Card, tmp_path: Path)
     card.did.clear()
     assert_same(run(engine, tmp_path), rounded)
     assert card.steps("low") == []
+    del engine
     run(VoidEngine(MODEL, device="cpu", memory="offload"), tmp_path)
     assert len(card.steps("offload")) == 5
     card.full = lambda mode, what: what == "step 3 of pass 2"
     with pytest.raises(GpuMemory, match="in memory mode low"):
-        run(engine, tmp_path)
+        run(VoidEngine(MODEL, device="cpu", memory="low"), tmp_path)
 
 
 def test_progress_is_told_of_the_loading(card: Card) -> None:

@@ -30,5 +30,5 @@ def memory_for(where: str) -> Iterator[None]:
     except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and not str(error).startswith(ALSO):
             raise
-        log.warning("out of memory %s: %s", where, error)
+        log.warning("out of memory %s: %s", where, str(error))  # a kept record must not keep its tensors
         raise RanOut(where) from error
