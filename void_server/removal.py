@@ -51,7 +51,7 @@ from void_server.writing import Writing, Written
 from void_wire.messages import THUMBNAILS, JobSpec, Role, Signs, Stage, VoidSettings
 
 if TYPE_CHECKING:
-    from void_server.engine.void import Decoded
+    from void_server.engine.void import Decoded, VoidEngine
 
 
 class Made(Protocol):
@@ -82,7 +82,9 @@ class Machine:
 class Model(Protocol):
     """What answers at the raster: engine void, or one that knows the answer, to measure everything around it."""
 
-    record: dict[str, str]
+    @property
+    def record(self) -> dict[str, str]:
+        """What makes the frames; it may change while they are made."""
 
     def remove(
         self,
@@ -103,6 +105,7 @@ class Removal:
     def __init__(self, machine: Machine, model: Model | None = None) -> None:
         self._machine = machine
         self._model = model
+        self._engine: VoidEngine | None = None
         limit_decoder()
 
     def remove(
@@ -214,8 +217,7 @@ class Removal:
 
         At the model's time base it sees only every n-th frame, and a pass is rebuilt once it is complete.
         """
-        model = self._loaded(progress)
-        record.whole.update(model.record)
+        model = self._loaded(plan.largest, progress)
         for number, one in enumerate(inputs):
             segment, told = one.segment, share_of(progress, number, len(inputs))
             settings, every = plan.settings_of(segment), plan.every
@@ -228,6 +230,7 @@ class Removal:
             for decoded in model.remove(
                 shown.plates, shown.quadmasks, shot.spec.prompt, settings, told, left, noise_at
             ):
+                record.whole.update(model.record)
                 role = Role.RESULT if decoded.passes == settings.passes else Role.PASS1
                 if role is Role.PASS1 and not settings.show_pass1:
                     continue
@@ -242,19 +245,22 @@ class Removal:
                     for index, frame in enumerate(whole, segment.first):
                         yield role, index, segment, frame
 
-    def _loaded(self, progress: Progress) -> Model:
-        if self._model is None:
+    def _loaded(self, largest: tuple[int, int], progress: Progress) -> Model:
+        """The model, for a job of this raster at the most."""
+        if self._model is not None:
+            return self._model
+        if self._engine is None:
             # torch takes seconds to import: only when it is used
             from void_server.engine.void import VoidEngine
 
-            self._model = VoidEngine.load(
+            self._engine = VoidEngine(
                 self._machine.weights,
                 device=self._machine.device,
                 memory=self._machine.memory,
                 raft_weights=self._machine.raft_weights,
-                progress=progress,
             )
-        return self._model
+        self._engine.settle(largest, progress)
+        return self._engine
 
 
 def _kept(

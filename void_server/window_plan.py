@@ -35,6 +35,9 @@ class WindowPlan:
             self._before[segment] = len(self._spans)
             self._spans += spans(cut_windows(len(shown), settings.window_frames), shown)
         check_window_seeds(settings.window_seeds, self._spans)
+        rasters = [segment.fit.raster for segment in segments]
+        self.largest = max(rasters, key=lambda raster: raster[0] * raster[1], default=(0, 0))
+        """The raster of the most pixels, height and width."""
 
     def __str__(self) -> str:
         """``1: 1001-1085, 2: 1070-1154``."""

@@ -7,7 +7,15 @@ import torch
 
 from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.conditioning import draw
-from void_server.engine.memory import MODES, choose_mode, needed_bytes, out_of_memory, part_bytes, place
+from void_server.engine.memory import (
+    MODES,
+    choose_mode,
+    mode_at,
+    needed_bytes,
+    out_of_memory,
+    part_bytes,
+    place,
+)
 from void_server.engine.pipeline import PassPlan, VoidPipeline
 from void_server.engine.windows import latent_frames
 from void_wire.errors import GpuMemory, SettingsError
@@ -48,6 +56,20 @@ def test_a_leaner_mode_needs_less() -> None:
     needs = [needed_bytes(mode, PUBLISHED, (384, 672)) for mode in MODES]
     assert needs == sorted(needs, reverse=True)
     assert needed_bytes("group", PUBLISHED, (192, 336)) < needed_bytes("offload", PUBLISHED, (192, 336))
+
+
+def test_the_next_mode_with_the_same_bits_is_tried() -> None:
+    raster, smaller = (384, 672), (384, 656)
+    pixels = 384 * 672
+    assert mode_at("resident", {}, raster) == "resident"
+    assert mode_at("resident", {"resident": pixels}, raster) == "offload"
+    assert mode_at("resident", {"resident": pixels}, smaller) == "resident"
+    assert mode_at("resident", {"resident": 0, "offload": pixels}, (720, 1280)) == "group"
+    assert mode_at("resident", dict.fromkeys(MODES[:3], 0), smaller) is None
+    assert mode_at("offload", {"offload": pixels}, raster) == "group"
+    assert mode_at("low", {}, raster) == "low"
+    assert mode_at("low", {"low": pixels}, raster) is None
+    assert mode_at("resident", {"resident": 0}, raster, "cpu") is None
 
 
 def test_a_mode_asked_for_is_taken() -> None:

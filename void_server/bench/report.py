@@ -12,7 +12,7 @@ from rich.table import Table
 from void_server.bench.row import Row
 from void_wire.errors import SettingsError
 
-NAMES = ("transport", "exr", "warp", "step", "draft", "delivery", "falling", "long", "panel", "farm")
+NAMES = ("transport", "exr", "warp", "step", "draft", "delivery", "falling", "long", "panel", "farm", "split")
 
 
 def run_bench(name: str, *, as_json: bool) -> None:

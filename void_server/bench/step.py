@@ -5,16 +5,11 @@ from __future__ import annotations
 import statistics
 
 import torch
-from diffusers import (
-    AutoencoderKLCogVideoX,
-    CogVideoXDDIMScheduler,
-    CogVideoXTransformer3DModel,
-    DDIMScheduler,
-)
 
 from void_server.bench.row import Row, median_s
+from void_server.bench.small_model import small_pipeline
 from void_server.engine.conditioning import draw
-from void_server.engine.pipeline import PassPlan, VoidPipeline
+from void_server.engine.pipeline import PassPlan
 from void_server.engine.windows import cut_windows
 
 STEPS = 2
@@ -46,7 +41,7 @@ def rows() -> list[Row]:
 
 
 def _row(name: str, guidance: float) -> Row:
-    pipe = _small_pipeline()
+    pipe = small_pipeline()
     latents = draw((1, 4, 16, 24, 42), 1)
     condition = draw((1, 4, 32, 24, 42), 2)
     text = draw((1 if guidance <= 1 else 2, 226, 32), 3)
@@ -89,46 +84,3 @@ def _row(name: str, guidance: float) -> Row:
         note=f"CPU float32, one thread, 4 layers of 4 heads, 4 latents of 24 x 42, medians of "
         f"{PAIRS} pairs; the other is diffusers' transformer and scheduler called in a bare loop",
     )
-
-
-def _small_pipeline() -> VoidPipeline:
-    torch.manual_seed(0)
-    transformers = [
-        CogVideoXTransformer3DModel(
-            num_attention_heads=4,
-            attention_head_dim=64,
-            in_channels=48,
-            out_channels=16,
-            time_embed_dim=64,
-            text_embed_dim=32,
-            num_layers=4,
-            patch_size=2,
-            patch_size_t=2,
-            patch_bias=False,
-            sample_height=384,
-            sample_width=680,
-            sample_frames=85,
-            use_rotary_positional_embeddings=True,
-        ).eval()
-        for _ in range(2)
-    ]
-    schedule = {
-        "beta_start": 0.00085,
-        "beta_end": 0.012,
-        "beta_schedule": "scaled_linear",
-        "clip_sample": False,
-        "prediction_type": "v_prediction",
-        "rescale_betas_zero_snr": True,
-        "timestep_spacing": "trailing",
-    }
-    pipe = VoidPipeline(
-        tokenizer=None,
-        text_encoder=None,
-        vae=AutoencoderKLCogVideoX(block_out_channels=(8, 8, 8, 8), norm_num_groups=4, layers_per_block=1),
-        transformer=transformers[0],
-        transformer_2=transformers[1],
-        scheduler=DDIMScheduler(**schedule),
-        scheduler_2=CogVideoXDDIMScheduler(**schedule, snr_shift_scale=1.0),
-    )
-    pipe.set_progress_bar_config(disable=True)
-    return pipe

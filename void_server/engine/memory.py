@@ -8,6 +8,12 @@ low       as group, the transformers' weights kept as float8 (e4m3): 11 GB less 
           transfer, and another result, because the weights are rounded
 ========  ================================================================================================
 
+Resident, offload and group give the same bits, so where the GPU runs out in one the next is tried (`mode_at`, used by
+``residence.py``). Low is never fallen back to: that the weights may be rounded is for somebody to say.
+
+The decoder's chunks stay as they are where memory is short: its norms take their mean over all frames and pixels of a
+chunk, so smaller ones, in time or in tiles, make other pictures.
+
 At the default raster it is the VAE's decoder, not the transformer, that takes the most in offload, group and low:
 they need about the same of the GPU there, and group gains where the raster is smaller than that.
 """
@@ -23,6 +29,9 @@ from void_wire.errors import GpuMemory, SettingsError
 
 MODES = ("resident", "offload", "group", "low")
 """From the fastest to the slowest; none needs more GPU memory than the one before it."""
+
+MODES_OF = {"cpu": ("resident",), "cuda": MODES}
+"""By the type of the device; the CPU has nowhere else to keep weights."""
 
 PARTS = ("text_encoder", "vae", "transformer", "transformer_2")
 
@@ -87,17 +96,37 @@ def choose_mode(
     """
     if wanted not in ("auto", *MODES):
         raise SettingsError(f"Memory mode is {wanted!r}; choose one of auto, {', '.join(MODES)}.")
-    if device == "cpu":
-        if wanted not in ("auto", "resident"):
-            raise SettingsError(f"Memory mode {wanted} moves weights to a GPU and this is the CPU: use auto.")
-        return "resident"
+    if wanted not in ("auto", *MODES_OF[device]):
+        raise SettingsError(f"Memory mode {wanted} moves weights to a GPU and this is the CPU: use auto.")
     if wanted != "auto":
         return wanted
+    if device == "cpu":
+        return "resident"
     if needed_bytes("resident", sizes, raster) <= free_bytes:
         return "resident"
     if sum(sizes.values()) > host_free_bytes:
         return "low"
     return "offload" if needed_bytes("offload", sizes, raster) <= free_bytes else "group"
+
+
+def mode_at(
+    begin: str, ran_out: Mapping[str, int], raster: tuple[int, int], device: str = "cuda"
+) -> str | None:
+    """The first mode from ``begin`` on, of those with its bits, that has not run out at the raster; None: each has.
+
+    Args:
+        begin: the mode of choice.
+        ran_out: mode -> pixels of the smallest raster at which it ran out of memory; 0: with the weights alone.
+        raster: height and width the model is to run at.
+        device: "cpu" or "cuda".
+    """
+    modes = MODES_OF[device]
+    same = modes[modes.index(begin) :] if begin == "low" else [mode for mode in modes if mode != "low"]
+    pixels = raster[0] * raster[1]
+    return next(
+        (mode for mode in same[same.index(begin) :] if mode not in ran_out or pixels < ran_out[mode]),
+        None,
+    )
 
 
 def place(pipe: VoidPipeline, mode: str, device: torch.device) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,31 +64,28 @@ class Milestones:
             log.warning("what pass %d had reached cannot be read (%s): it begins anew", pass_number, error)
             return None
 
-    def reached(
-        self, pass_number: int, step: int, steps: int, latents: torch.Tensor, redone: Sequence[torch.Tensor]
-    ) -> None:
+    def reached(self, pass_number: int, steps: int, milestone: Milestone) -> None:
         """`keep` it where saving has rested long enough to stay within `SHARE`; always after the last of ``steps``."""
         began = time.monotonic()
-        if step < steps and began < self._rest_until:
+        if milestone.step < steps and began < self._rest_until:
             return
-        self.keep(pass_number, step, latents, redone)
+        self.keep(pass_number, milestone)
         now = time.monotonic()
         self._rest_until = now + (now - began) / SHARE
 
-    def keep(
-        self, pass_number: int, step: int, latents: torch.Tensor, redone: Sequence[torch.Tensor]
-    ) -> None:
+    def keep(self, pass_number: int, milestone: Milestone) -> None:
         """Save it. A disk that takes nothing costs the milestone alone."""
         part = self._file(pass_number).with_suffix(".part")
-        tensors = {str(place): one.cpu().contiguous() for place, one in enumerate((latents, *redone))}
+        kept = (milestone.latents, *milestone.redone)
+        tensors = {str(place): one.cpu().contiguous() for place, one in enumerate(kept)}
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            save_file(tensors, part, {"key": self._key, "step": str(step)})
+            save_file(tensors, part, {"key": self._key, "step": str(milestone.step)})
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(self._file(pass_number))
         except (OSError, SafetensorError) as error:
-            log.warning("step %d of pass %d is not kept (%s)", step, pass_number, error)
+            log.warning("step %d of pass %d is not kept (%s)", milestone.step, pass_number, error)
 
     def _file(self, pass_number: int) -> Path:
         return self._folder / f"pass{pass_number}.safetensors"

@@ -40,6 +40,7 @@ from void_server.engine.conditioning import (
     sub_seed,
 )
 from void_server.engine.milestones import Milestone, Milestones
+from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.vae_encode import encode_chunks
 from void_server.engine.windows import (
@@ -277,11 +278,12 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         with self.progress_bar(total=plan.steps) as bar:
             bar.update(done)
             for step, timestep in enumerate(scheduler.timesteps[done:], start=done + 1):
-                pieces = [advance(window, latents[:, window.latents], timestep) for window in windows]
-                latents = blend(pieces, windows)
-                for anew in redone:
-                    pieces[anew.place] = advance(windows[anew.place], anew.latents, timestep)
-                    anew.latents = blend(pieces, windows)[:, windows[anew.place].latents]
+                with memory_for(f"at step {step} of pass {plan.number}"):
+                    pieces = [advance(window, latents[:, window.latents], timestep) for window in windows]
+                    latents = blend(pieces, windows)
+                    for anew in redone:
+                        pieces[anew.place] = advance(windows[anew.place], anew.latents, timestep)
+                        anew.latents = blend(pieces, windows)[:, windows[anew.place].latents]
                 bar.update()
                 if on_step is not None:
                     on_step(plan, step, int(timestep), latents)
@@ -348,7 +350,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
         Each pass takes up from the last of ``milestones``, and leaves its own there.
         Whatever ends it, an exception of ``on_step`` included, leaves the pipeline ready for the next clip; Halted
-        from there keeps the step that was just done.
+        from there, and RanOut where there was no memory left, keep the step that was done last.
         """
         self.check_inputs(plate, quadmask, raster, pass2, warp)
         # 1, 2. raster and length
@@ -360,13 +362,15 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         quadmask = self.prepare_quadmask(quadmask, raster, length)
         try:
             # 4. prompt, for both passes while the text encoder is on the device
-            text = {plan.number: self.encode_text(prompt, plan) for plan in (pass1, pass2) if plan}
+            with memory_for("while the prompt was read"):
+                text = {plan.number: self.encode_text(prompt, plan) for plan in (pass1, pass2) if plan}
 
             def run(plan: PassPlan, drawn: Callable[[], list[torch.Tensor]]) -> Iterator[list[torch.Tensor]]:
                 # 3. condition, 6. denoise, 7. decode
                 before = milestones.last(plan.number) if milestones else None
                 if before is None:
-                    starts = drawn()
+                    with memory_for(f"while noise for pass {plan.number} was made"):
+                        starts = drawn()
                     start = starts[0]
                     redone = []
                     for own, fresh in zip(window_seeds, starts[1:], strict=True):
@@ -378,27 +382,37 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                         Redone(own.window - 1, latents)
                         for own, latents in zip(window_seeds, before.redone, strict=True)
                     ]
-                latents = before.latents
+                latents, reached = before.latents, before
 
                 def step_done(plan: PassPlan, step: int, timestep: int, latents: torch.Tensor) -> None:
-                    anew = [one.latents for one in redone]
+                    nonlocal reached
+                    reached = Milestone(step, latents, tuple(one.latents for one in redone))
                     if milestones is not None:
-                        milestones.reached(plan.number, step, plan.steps, latents, anew)
-                    try:
-                        if on_step is not None:
-                            on_step(plan, step, timestep, latents)
-                    except Halted:
-                        if milestones is not None:
-                            milestones.keep(plan.number, step, latents, anew)
-                        raise
+                        milestones.reached(plan.number, plan.steps, reached)
+                    if on_step is not None:
+                        on_step(plan, step, timestep, latents)
 
                 if before.step < plan.steps:
-                    noise = self.plate_noise(padded, plan.number, seed, noise_at)
-                    condition = self.condition(padded, quadmask, plan.number, noise)
-                    latents = self.denoise(
-                        plan, latents, condition, text[plan.number], windows, step_done, redone, before.step
-                    )
-                yield from self.decode_stages(latents, redone, windows)
+                    try:
+                        with memory_for(f"while pass {plan.number} was prepared"):
+                            noise = self.plate_noise(padded, plan.number, seed, noise_at)
+                            condition = self.condition(padded, quadmask, plan.number, noise)
+                            latents = self.denoise(
+                                plan,
+                                latents,
+                                condition,
+                                text[plan.number],
+                                windows,
+                                step_done,
+                                redone,
+                                before.step,
+                            )
+                    except (Halted, RanOut):
+                        if milestones is not None and reached is not before:
+                            milestones.keep(plan.number, reached)
+                        raise
+                with memory_for(f"while pass {plan.number} was decoded"):
+                    yield from self.decode_stages(latents, redone, windows)
 
             # 5. from the seeds, Pass 1
             first, done = [in_a_file((length, *raster, 3)) for _ in seeds], 0

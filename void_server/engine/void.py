@@ -11,17 +11,16 @@ from typing import ClassVar
 
 import diffusers
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 
 from void_server import __version__
-from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.conditioning import sub_seed
 from void_server.engine.flow import open_flow
-from void_server.engine.memory import choose_mode, out_of_memory, part_bytes, place
 from void_server.engine.milestones import Milestones, request_key
-from void_server.engine.pipeline import PassPlan, VoidPipeline
+from void_server.engine.pipeline import PassPlan
+from void_server.engine.residence import Residence
+from void_server.engine.shortage import RanOut
 from void_server.engine.warped_noise import warped_noise
 from void_server.engine.weights import quick_digest, void_file
 from void_server.engine.windows import latent_frames
@@ -46,32 +45,28 @@ class VoidEngine:
 
     def __init__(
         self,
-        pipe: VoidPipeline,
+        folder: Path,
         *,
-        device: torch.device,
-        memory_mode: str,
-        digests: dict[str, str],
+        device: str = "auto",
+        memory: str = "auto",
         raft_weights: Path | None = None,
     ) -> None:
-        self._pipe = pipe
-        self._device = device
-        self._sizes = part_bytes(pipe)
-        self._raft_weights = raft_weights
-        self.memory_mode = memory_mode
-        self.device = str(device)
-        self.record: dict[str, str] = {
-            "engine": "void",
-            **digests,
-            "memory_mode": memory_mode,
-            "dtype": str(pipe.vae.dtype).removeprefix("torch."),
-            "device": torch.cuda.get_device_name(device)
-            if device.type == "cuda"
-            else platform.processor() or "cpu",
-            "torch": torch.__version__,
-            "diffusers": diffusers.__version__,
-        }
-        pipe.set_progress_bar_config(disable=True)
-        place(pipe, memory_mode, device)
+        """Nothing is loaded yet.
+
+        Args:
+            folder: the published layout (see ``weights.py``).
+            device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
+            memory: "auto" or a mode of ``memory.py``.
+            raft_weights: torchvision's RAFT-large weights, for jobs whose flow is "raft".
+
+        Raises:
+            SettingsError: no such device.
+        """
+        self._device = _device(device)
+        self.device = str(self._device)
+        self._folder, self._raft_weights = folder, raft_weights
+        self._model = Residence(folder, self._device, memory)
+        self._digests: dict[str, str] = {}
 
     @classmethod
     def load(
@@ -83,37 +78,42 @@ class VoidEngine:
         raft_weights: Path | None = None,
         progress: Progress = unwatched,
     ) -> VoidEngine:
-        """The engine of a folder of weights; Stage.LOAD is reported part by part.
+        """The engine of a folder of weights, settled for the default raster."""
+        engine = cls(folder, device=device, memory=memory, raft_weights=raft_weights)
+        engine.settle(progress=progress)
+        return engine
 
-        Args:
-            folder: the published layout (see ``weights.py``).
-            device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
-            memory: "auto" or a mode of ``memory.py``.
-            raft_weights: torchvision's RAFT-large weights, for jobs whose flow is "raft".
-            progress: called after every part.
+    def settle(self, raster: tuple[int, int] = (384, 672), progress: Progress = unwatched) -> None:
+        """Before the clips of a job, of this raster at the most: load the model if it is not, see `Residence`.
 
         Raises:
             CheckpointError: the weights are not whole.
-            SettingsError: no such device or memory mode.
+            SettingsError: no such memory mode, or not on this device.
             GpuMemory: the model does not fit.
         """
-        on = _device(device)
-        dtype = torch.bfloat16 if on.type == "cuda" else torch.float32
-        pipe = load_pipeline(folder, dtype=dtype, progress=progress)
-        sizes = part_bytes(pipe)
-        free = _free_bytes(on)
-        mode = choose_mode(
-            memory,
-            device=on.type,
-            sizes=sizes,
-            free_bytes=free,
-            host_free_bytes=psutil.virtual_memory().available,
-        )
-        digests = {f"void_pass{n}": quick_digest(void_file(folder, n)) for n in (1, 2)}
-        try:
-            return cls(pipe, device=on, memory_mode=mode, digests=digests, raft_weights=raft_weights)
-        except torch.OutOfMemoryError as error:
-            raise out_of_memory(mode, sizes, (384, 672), free) from error
+        self._model.settle(raster, progress)
+        self._digests = self._digests or {
+            f"void_pass{n}": quick_digest(void_file(self._folder, n)) for n in (1, 2)
+        }
+
+    @property
+    def memory_mode(self) -> str:
+        """Of ``memory.py``."""
+        return self._model.mode
+
+    @property
+    def record(self) -> dict[str, str]:
+        """What makes the frames: versions, digests, the machine, and where the model lay."""
+        cuda = self._device.type == "cuda"
+        return {
+            "engine": "void",
+            **self._digests,
+            "memory_mode": self._model.told,
+            "dtype": str(self._model.pipe.vae.dtype).removeprefix("torch."),
+            "device": torch.cuda.get_device_name(self._device) if cuda else platform.processor() or "cpu",
+            "torch": torch.__version__,
+            "diffusers": diffusers.__version__,
+        }
 
     def remove(
         self,
@@ -127,22 +127,50 @@ class VoidEngine:
     ) -> Iterator[Decoded]:
         """Both passes over a clip (or Pass 1 alone), frames as they are decoded.
 
-        A ``progress`` that raises stops the job within a step; the engine is ready for the next one.
+        A ``progress`` that raises stops the job within a step; the engine is ready for the next one. Where the GPU runs
+        out of memory the model is loaded anew in a leaner mode that gives the same bits, and the run goes on from its
+        last step; ``record`` says so.
 
         Args:
             plate: [F,h,w,3] 0..1 at the raster, display-referred.
             quadmask: [F,h,w] at the raster: 0 remove, 63 overlap, 127 affected, 255 keep.
             prompt: what the empty scene looks like.
             settings: everything else; the raster is the plate's own size.
-            progress: told every step of Stage.PASS1, NOISE and PASS2.
+            progress: told every step of Stage.PASS1, NOISE and PASS2, and of LOAD where it is loaded anew.
             milestones: a folder where the run leaves how far it has come; the same request takes up from there.
             noise_at: which frame of the whole shot's noise the clip's first frame has, counted as the clip's are.
 
         Raises:
             SizeMismatch, SettingsError: plate, quadmask and settings do not fit each other.
-            GpuMemory: the GPU ran out.
+            GpuMemory: the GPU ran out in every mode.
         """
         raster = (plate.shape[1], plate.shape[2])
+        given = {1: 0, 2: 0}
+        while True:
+            try:
+                for made in self._run(plate, quadmask, prompt, settings, progress, milestones, noise_at):
+                    new = made.frames[max(0, given[made.passes] - made.first) :]
+                    if len(new):
+                        yield Decoded(made.passes, made.first + len(made.frames) - len(new), new)
+                        given[made.passes] = made.first + len(made.frames)
+                return
+            except RanOut as shortage:
+                where = shortage.where
+            # only here, where nothing holds the run's tensors any more
+            self._model.retreat(where, raster, progress)
+
+    def _run(
+        self,
+        plate: NDArray[np.float32],
+        quadmask: NDArray[np.uint8],
+        prompt: str,
+        settings: VoidSettings,
+        progress: Progress,
+        milestones: Path | None,
+        noise_at: int,
+    ) -> Iterator[Decoded]:
+        """See `remove`. Raises RanOut."""
+        raster, pipe = (plate.shape[1], plate.shape[2]), self._model.pipe
         steps = {1: settings.pass1_steps, 2: settings.pass2_steps}
         guidance = {1: settings.pass1_guidance, 2: settings.pass2_guidance}
         plans = {n: PassPlan(n, steps[n], guidance[n], latents=settings.latents) for n in (1, 2)}
@@ -153,8 +181,8 @@ class VoidEngine:
             noise = warped_noise(
                 frames.movedim(1, -1).numpy(),
                 latent_frames=latent_frames(len(frames)),
-                latent_channels=self._pipe.vae.config.latent_channels,
-                latent_size=self._pipe.latent_size(raster),
+                latent_channels=pipe.vae.config.latent_channels,
+                latent_size=pipe.latent_size(raster),
                 seed=sub_seed(seed, "warped noise"),
                 mode=settings.warped_noise,
                 flow=flow,
@@ -167,13 +195,14 @@ class VoidEngine:
             progress(self.STAGES[plan.number], step, plan.steps)
 
         def key() -> str:
+            made_by = {name: value for name, value in self.record.items() if name != "memory_mode"}
+            rounded = self.memory_mode == "low"  # the other modes have the same bits
             decides = replace(settings, show_pass1=False, noise_range="")
-            said = [__version__, str(self.record), prompt, str(decides), str(noise_at)]
+            said = [__version__, str(made_by), str(rounded), prompt, str(decides), str(noise_at)]
             return request_key(said, [plate, quadmask])
 
-        free = _free_bytes(self._device)
         progress(Stage.PASS1, 0, settings.pass1_steps)
-        stream = self._pipe.stream(
+        stream = pipe.stream(
             torch.from_numpy(plate).movedim(-1, 1),
             torch.from_numpy(quadmask),
             prompt,
@@ -189,18 +218,13 @@ class VoidEngine:
             milestones=None if milestones is None else Milestones(milestones, key()),
         )
         done = {1: 0, 2: 0}
-        try:
-            with closing(stream):
-                for number, frames in stream:
-                    wanted = frames[: len(plate) - done[number]]
-                    if len(wanted):
-                        yield Decoded(
-                            number, done[number], np.ascontiguousarray(wanted.movedim(1, -1).numpy())
-                        )
-                        done[number] += len(wanted)
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise out_of_memory(self.memory_mode, self._sizes, raster, free) from error
+        with closing(stream):
+            for number, frames in stream:
+                wanted = frames[: len(plate) - done[number]]
+                if len(wanted):
+                    made = np.ascontiguousarray(wanted.movedim(1, -1).numpy())
+                    yield Decoded(number, done[number], made)
+                    done[number] += len(wanted)
 
 
 def _device(name: str) -> torch.device:
@@ -218,11 +242,3 @@ def _device(name: str) -> torch.device:
             "torch for this machine's GPU and its driver."
         )
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
-
-
-def _free_bytes(device: torch.device) -> int:
-    """What a job can have: the device's free memory and what torch holds of it unused."""
-    if device.type == "cpu":
-        return int(psutil.virtual_memory().available)
-    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(torch.cuda.mem_get_info(device)[0]) + cached
