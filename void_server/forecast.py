@@ -49,9 +49,9 @@ class RunClock:
         """
         left = 0.0
         for stage, whole_s in expected.items():
-            open_share = 1.0 - self.share.get(stage, 0.0)
-            own_s = self.spent_s.get(stage, 0.0) + open_share * whole_s
-            left += open_share * (own_s if self.whole else whole_s)
+            share = self.share.get(stage, 0.0)
+            own_s = self.spent_s.get(stage, 0.0) if share and self.whole else share * whole_s
+            left += (1.0 - share) * (own_s + (1.0 - share) * whole_s)
         return max(0.0, left - (now_s - self.at_s if self.stage is not None else 0.0))
 
 

@@ -47,6 +47,13 @@ def test_its_own_pace_counts_more_the_further_it_is() -> None:
     assert left[-1] == pytest.approx(2.0, rel=0.02)
 
 
+def test_a_stage_that_has_not_done_a_step_has_no_pace_of_its_own() -> None:
+    clock = RunClock(whole=True)
+    for now_s in range(60):
+        clock.seen(Stage.DECODE, 0, 10, float(now_s))
+    assert clock.left_s(EXPECTED, 59.0) == pytest.approx(120.0)
+
+
 def test_a_run_taken_up_in_the_middle_goes_by_what_was_expected() -> None:
     clock = RunClock(whole=False)
     clock.seen(Stage.PASS1, 20, 30, 0.0)
