@@ -142,7 +142,7 @@ def test_what_is_missing_fails_its_segment_alone(night, tmp_path):
     told = void("farm", "status", bundle)
     assert told.returncode == 1
     assert "3 segments: 1 done, 2 failed. 0 of 2 shots are finished." in told.stdout
-    assert "--job-param Segments=1-2" in told.stdout
+    assert f"{second}\n{third}\nNot done: --job-param Segments=1-2\n" in told.stdout
     assert "10 frames are left; at" in told.stdout
     done = void("farm", "finish", "--plan", bundle / "plan.json")
     assert done.returncode == 1

@@ -28,8 +28,9 @@ class SegmentStatus:
 
     task: Task
     how: How
-    says: str = ""  # where and since when, how long it took, or why it failed
+    says: str = ""  # where and when, how long it took
     done: Done | None = None
+    why: str = ""  # it failed: the sentence
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,14 @@ def _segment(plan: Plan, task: Task, bundle: Path) -> SegmentStatus:
             return SegmentStatus(task, How.MISSING, f"was done, and frame {gone[0]} is gone: run it again")
         return SegmentStatus(task, How.DONE, f"{done.ended_s - done.began_s:.0f} s on {done.host}", done)
     if (failed := folder.failed(job)) is not None:
-        return SegmentStatus(task, How.FAILED, f"{failed.sentence} (on {failed.host})")
+        return SegmentStatus(task, How.FAILED, f"{_clock(failed.at_s)} on {failed.host}", why=failed.sentence)
     if (begun := folder.begun(job)) is not None:
-        since = time.strftime("%a %H:%M", time.localtime(begun.at_s))
-        return SegmentStatus(task, How.BEGUN, f"{since} on {begun.host}")
+        return SegmentStatus(task, How.BEGUN, f"{_clock(begun.at_s)} on {begun.host}")
     return SegmentStatus(task, How.MISSING)
+
+
+def _clock(at_s: float) -> str:
+    return time.strftime("%a %H:%M", time.localtime(at_s))
 
 
 def ranges(indices: list[int]) -> str:

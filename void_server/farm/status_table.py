@@ -22,6 +22,8 @@ def tell_status(bundle: Path) -> bool:
     print(
         f"{len(found.segments)} segments: {counts}. {len(found.finished)} of {len(plan.shots)} shots are finished."
     )
+    for one in found.of(How.FAILED):
+        print(one.why)
     left = [one.task.index for one in found.segments if one.how is not How.DONE]
     if left:
         print(f"Not done: --job-param Segments={ranges(left)}")
