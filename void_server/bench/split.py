@@ -34,6 +34,7 @@ from void_server.quality import decibels
 from void_server.scene import Scene
 from void_server.scene.scene import Camera
 from void_server.signs import flicker, levels, seam
+from void_wire.messages.noise_range import FRAMES_PER_LATENT, FRAMES_PER_PAIR
 
 RASTER = (96, 160)
 FRAMES, WINDOW = 61, 21
@@ -52,6 +53,7 @@ def rows() -> list[Row]:
     try:
         first = Shot("static", passes=1)
         found = [row for parts in PARTS for overlap in OVERLAPS for row in _rows(first, parts, overlap)]
+        found += _rows(first, 2, 20, FRAMES_PER_LATENT)
         for camera in get_args(Camera):
             found += _rows(Shot(camera, passes=2), 2, 12)
         return found
@@ -59,13 +61,13 @@ def rows() -> list[Row]:
         torch.set_num_threads(threads)
 
 
-def _rows(shot: Shot, parts: int, overlap: int) -> list[Row]:
-    cuts, everything = ranges(parts, overlap), range(FRAMES)
+def _rows(shot: Shot, parts: int, overlap: int, unit: int = FRAMES_PER_PAIR) -> list[Row]:
+    cuts, everything = ranges(parts, overlap, unit), range(FRAMES)
     whole = shot.made(everything, SEED)
     unlike = shot.closeness(whole, shot.made(everything, OTHER_SEED), everything)
     alike = Joined(shot, cuts, [shot.made(frames, SEED, frames.start) for frames in cuts])
     alone = Joined(shot, cuts, [shot.made(frames, SEED, 0) for frames in cuts])
-    name = f"split, {shot.name}, {parts} parts, {overlap} shared frames"
+    name = f"split, {shot.name}, {parts} parts, {overlap} shared frames, from multiples of {unit}"
     around = [frame for joint in alike.joints for frame in range(joint.start - 1, joint.stop + 1)]
     note = (
         f"another seed's shot: {unlike:.1f} dB; {FRAMES} frames of {RASTER[0]} x {RASTER[1]}, untrained model"
@@ -97,9 +99,10 @@ def _nearer(name: str, value: float, baseline: float, note: str) -> Row:
     return Row(name, value, "dB", baseline, ratio, "above the baseline", value > baseline, note)
 
 
-def ranges(parts: int, overlap: int) -> list[range]:
-    """Frames of each part: a multiple of 4 after the first, each joint about where the parts would be equal."""
-    starts = [4 * round((FRAMES * part / parts - overlap / 2) / 4) if part else 0 for part in range(parts)]
+def ranges(parts: int, overlap: int, unit: int) -> list[range]:
+    """Frames of each part, from multiples of ``unit`` on; each joint about where the parts would be equal."""
+    best = [FRAMES * part / parts - overlap / 2 if part else 0 for part in range(parts)]
+    starts = [unit * round(start / unit) for start in best]
     return [
         range(start, following + overlap)
         for start, following in zip(starts, [*starts[1:], FRAMES - overlap], strict=True)

@@ -84,6 +84,7 @@ class Residence:
         mode = mode_at(self._chosen, self._ran_out, raster, self.device.type)
         if mode is None:
             self._ran_out.clear()
+            self._why.clear()
             raise out_of_memory(self.mode, self._sizes, raster, self._free_bytes)
         return mode
 

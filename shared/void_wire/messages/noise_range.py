@@ -8,6 +8,9 @@ from void_wire.messages.shot import FrameRange
 FRAMES_PER_LATENT = 4
 """The model's noise has one piece for as many of the frames that it sees."""
 
+FRAMES_PER_PAIR = 2 * FRAMES_PER_LATENT
+"""The transformer joins such pieces in pairs: parts that begin a multiple of this after the whole stay most like it."""
+
 
 def check_part(whole: FrameRange, part: FrameRange, every: int = 1) -> None:
     """Raise SettingsError unless the noise of ``whole`` has one that begins where ``part`` does, and holds all of it.
