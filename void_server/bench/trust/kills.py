@@ -85,11 +85,14 @@ class _Matrix:
     def strike(self, moments: list[Moment]) -> list[Finding]:
         """A job for each of ``moments``, and what came of all."""
         ground = self._ground
-        wanted = ground.undisturbed
+        for moment in moments:
+            ground.undisturbed(moment.engine)
         with ground.server(model=any(moment.engine == "void" for moment in moments)) as server:
             for turn, moment in enumerate(moments):
                 spec = ground.spec(moment.engine, f"struck-{turn:05d}")
-                self._one(server, moment, spec, wanted[moment.engine], everything=turn // 2 % 2 == 1)
+                self._one(
+                    server, moment, spec, ground.undisturbed(moment.engine), everything=turn // 2 % 2 == 1
+                )
             self._seen["taken up"] = server.worker_log().count("goes on after step")
         return self._findings(len(moments))
 
@@ -201,7 +204,7 @@ def _beyond(status: JobStatus, struck: JobStatus) -> bool:
 
 def client_killed(ground: Ground, count: int) -> list[Finding]:
     """Row 2: ``void submit`` dies while it sends or while it waits; the same line again brings every frame home."""
-    wanted = ground.undisturbed["draft"]
+    wanted = ground.undisturbed("draft")
     shot, complete, went_on, slowest_s = ground.shot, 0, 0, 0.0
     with ground.server() as server, Client(server.address) as client:
         client.connect()

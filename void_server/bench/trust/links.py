@@ -114,7 +114,7 @@ def _there_and_back(
 def lines_cut_slow_and_late(ground: Ground, count: int) -> list[Finding]:
     """Row 14: a job over a line that is cut ``count`` times, then over one of 1 Mbit/s, then over one 200 ms away."""
     with ground.server() as server, ChaosProxy(server.address) as proxy:
-        wanted = ground.undisturbed["draft"]
+        wanted = ground.undisturbed("draft")
         chance = np.random.default_rng(14)
         cut = same = turn = 0
         while cut < count:
