@@ -12,7 +12,7 @@ from void_server.bench.trust.tried_server import TriedServer
 from void_server.bench.trust.verdict import NotMeasured
 from void_server.frames.exr import read_plate
 from void_wire.client import ENDED, Client
-from void_wire.messages import JobSpec, JobStatus, Role, Stage, State, VoidSettings
+from void_wire.messages import JobSpec, JobStatus, Role, State, VoidSettings
 
 PATIENCE_S = 120.0
 """For a job to get somewhere; above it the row fails."""
@@ -44,7 +44,6 @@ class Ground:
         self._weights = weights
         self._places = 0
         self._undisturbed: dict[str, Bits] = {}
-        self.load_s = 0.0  # what the model's first job waits for its worker; set by `undisturbed`
 
     @property
     def weights(self) -> Path:
@@ -99,11 +98,7 @@ class Ground:
         if engine not in self._undisturbed:
             spec = self.spec(engine, f"undisturbed-{engine}")
             with self.server(model=engine == "void") as server, Client(server.address) as client:
-                began = time.monotonic()
                 submit(client, spec, self.shot_for(engine))
-                if engine == "void":
-                    until(client, spec.job, lambda status: status.stage is Stage.PASS1)
-                    self.load_s = time.monotonic() - began
                 finished(client, spec.job)
                 self._undisturbed[engine] = bits(bring(client, spec, self.place("undisturbed")))
         return self._undisturbed[engine]
