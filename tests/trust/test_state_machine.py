@@ -13,7 +13,7 @@ from real_shots import ShotOnDisk, make_shot
 
 from void_server.bench.trust.ground import Bits, bits, bring, finished, submit
 from void_server.bench.trust.tried_server import TriedServer
-from void_server.jobs import TRANSITIONS
+from void_server.transitions import TRANSITIONS
 from void_wire.client import ENDED, Client
 from void_wire.connection import Connection
 from void_wire.errors import IllegalTransition, UnknownJob

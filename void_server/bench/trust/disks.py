@@ -56,7 +56,7 @@ if "void_server.worker_process" in sys.orig_argv:
 
 def full(ground: Ground, count: int) -> list[Finding]:
     """Row 15: ``count`` times the disk fills at the server, before and after the upload, and at the client."""
-    wanted = ground.undisturbed["draft"]
+    wanted = ground.undisturbed("draft")
     findings, told = [], set[str]()
     went_on = broken = 0
     for turn in range(count):

@@ -34,7 +34,7 @@ HELLO = codec.encode(Hello(protocol=1, client="trust"), 1)
 
 def mutants(ground: Ground, count: int) -> list[Finding]:
     """Row 9: ``count`` mutants of a real session, a two-hundredth of hypothesis' messages, a hundredth of garbage."""
-    wanted = ground.undisturbed["draft"]
+    wanted = ground.undisturbed("draft")
     with ground.server() as server:
         traffic = record(ground, server)
         memory = PeakMemory(server)

@@ -12,7 +12,7 @@ from void_server.bench.trust.tried_server import TriedServer
 from void_server.bench.trust.verdict import NotMeasured
 from void_server.frames.exr import read_plate
 from void_wire.client import ENDED, Client
-from void_wire.messages import JobSpec, JobStatus, Role, Stage, State, VoidSettings
+from void_wire.messages import JobSpec, JobStatus, Role, State, VoidSettings
 
 PATIENCE_S = 120.0
 """For a job to get somewhere; above it the row fails."""
@@ -43,7 +43,7 @@ class Ground:
         self.folder = folder
         self._weights = weights
         self._places = 0
-        self.load_s = 0.0  # what the model's first job waits for its worker; set by `undisturbed`
+        self._undisturbed: dict[str, Bits] = {}
 
     @property
     def weights(self) -> Path:
@@ -93,22 +93,15 @@ class Ground:
     def _model_shot(self) -> ShotOnDisk:
         return make_shot(self.folder / "model-shot", frames=6)
 
-    @cached_property
-    def undisturbed(self) -> dict[str, Bits]:
-        """Engine -> what it makes of `spec` when nothing happens; the model's only where there are weights."""
-        engines = ["draft"] + (["void"] if self._weights is not None else [])
-        with self.server(model=self._weights is not None) as server, Client(server.address) as client:
-            made = {}
-            for engine in engines:
-                spec = self.spec(engine, f"undisturbed-{engine}")
-                began = time.monotonic()
+    def undisturbed(self, engine: str) -> Bits:
+        """What an engine makes of `spec` when nothing happens. Raises NotMeasured for the model without weights."""
+        if engine not in self._undisturbed:
+            spec = self.spec(engine, f"undisturbed-{engine}")
+            with self.server(model=engine == "void") as server, Client(server.address) as client:
                 submit(client, spec, self.shot_for(engine))
-                if engine == "void":
-                    until(client, spec.job, lambda status: status.stage is Stage.PASS1)
-                    self.load_s = time.monotonic() - began
                 finished(client, spec.job)
-                made[engine] = bits(bring(client, spec, self.place("undisturbed")))
-        return made
+                self._undisturbed[engine] = bits(bring(client, spec, self.place("undisturbed")))
+        return self._undisturbed[engine]
 
 
 def submit(client: Client, spec: JobSpec, shot: ShotOnDisk) -> None:

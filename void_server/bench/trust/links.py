@@ -20,9 +20,12 @@ from void_wire.errors import TransportError, VoidError
 from void_wire.messages import FrameRange, JobSpec, Role
 
 FRAME_BYTES = 20_000
+SMALL_BYTES = 500
+"""Of the frames whose bits are flipped: as many flips hit what stands before a frame as its bytes."""
+
 FRAMES = 40
 ROLES = (Role.PLATE, Role.REMOVE)
-EVERY_BYTES = 8 * FRAME_BYTES
+EVERY_BYTES = 12 * SMALL_BYTES
 """Between two flips: most frames pass, and hardly one is damaged three times in turn."""
 
 MEGABIT = 125_000  # bytes a second
@@ -39,7 +42,7 @@ def bits_flipped(ground: Ground, count: int) -> list[Finding]:
 def _flipped(ground: Ground, count: int, *, keys: bool) -> list[Finding]:
     told: Counter[str] = Counter()
     wrong = rounds = 0
-    files = _random_files(ground.place("random"), FRAMES)
+    files = _random_files(ground.place("random"), FRAMES, SMALL_BYTES)
     with ground.server(keys=keys) as server:
         there = server.key("anna") if keys else Connection(server.address)
         with ChaosProxy(server.address) as proxy:
@@ -114,7 +117,7 @@ def _there_and_back(
 def lines_cut_slow_and_late(ground: Ground, count: int) -> list[Finding]:
     """Row 14: a job over a line that is cut ``count`` times, then over one of 1 Mbit/s, then over one 200 ms away."""
     with ground.server() as server, ChaosProxy(server.address) as proxy:
-        wanted = ground.undisturbed["draft"]
+        wanted = ground.undisturbed("draft")
         chance = np.random.default_rng(14)
         cut = same = turn = 0
         while cut < count:
@@ -160,7 +163,7 @@ def _whole_job(ground: Ground, address: str, job: str) -> Bits:
 def _throttled_share(ground: Ground, proxy: ChaosProxy, seconds: int) -> float:
     """How much of a line of 1 Mbit/s the frames get, over some seconds."""
     frames = max(4, seconds * MEGABIT // (len(ROLES) * FRAME_BYTES))
-    files = _random_files(ground.place("random"), frames)
+    files = _random_files(ground.place("random"), frames, FRAME_BYTES)
     asked = JobSpec("slow-line-1", "slow", "draft", FrameRange(1, frames + 1), ROLES)
     faults = proxy.data.faults["up"]
     with Client(proxy.address) as client:
@@ -173,9 +176,9 @@ def _throttled_share(ground: Ground, proxy: ChaosProxy, seconds: int) -> float:
     return len(ROLES) * frames * FRAME_BYTES / MEGABIT / took_s
 
 
-def _random_files(folder: Path, frames: int) -> Files:
+def _random_files(folder: Path, frames: int, size_bytes: int) -> Files:
     files = {role: {n: folder / f"{role.value}.{n}" for n in range(1, frames + 1)} for role in ROLES}
     for paths in files.values():
         for path in paths.values():
-            path.write_bytes(os.urandom(FRAME_BYTES))
+            path.write_bytes(os.urandom(size_bytes))
     return files
