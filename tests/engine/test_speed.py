@@ -1,0 +1,69 @@
+"""What is faster gives the same: parity of each gain with diffusers' own parts, on a tiny model."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from void_server.engine.checkpoints import load_pipeline
+from void_server.engine.conditioning import draw
+from void_server.engine.pipeline import PassPlan, VoidPipeline
+from void_server.engine.speed import can_compile, make_exact, window_tokens
+from void_server.engine.windows import cut_windows
+
+torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
+
+MODEL = Path(__file__).parents[1] / "golden" / "portable" / "model"
+CPU = torch.device("cpu")
+
+
+def loaded() -> VoidPipeline:
+    pipe = load_pipeline(MODEL, dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def denoised(pipe: VoidPipeline, guidance: float, frames: int = 13) -> torch.Tensor:
+    windows = cut_windows(frames, frames)
+    size = (
+        6,
+        10,
+    )  # of a latent; no count of tokens may be a width of the model's, or torch takes them for one
+    noise, beside = (draw((1, windows[-1].stop, count, *size), count) for count in (16, 32))
+    text = draw((1 if guidance <= 1 else 2, 226, 32), 3)
+    return pipe.denoise(PassPlan(2, 3, guidance), noise, beside, text, windows)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 6.0])
+def test_one_projection_gives_the_three_ones_result(guidance: float) -> None:
+    plain, exact = loaded(), loaded()
+    before = sum(p.numel() for p in exact.transformer.parameters())
+    made = make_exact(exact, CPU, compiles=False)
+    assert str(made) == "exact, attention native"
+    assert sum(p.numel() for p in exact.transformer.parameters()) == before
+    assert float((denoised(exact, guidance) - denoised(plain, guidance)).abs().max()) <= 1e-5
+
+
+def test_blocks_compiled_for_one_length_are_those_of_every_other() -> None:
+    exact, plain = loaded(), loaded()
+    graphs = []
+
+    def counted(graph: torch.fx.GraphModule, _inputs: list[torch.Tensor]) -> torch.fx.GraphModule:
+        graphs.append(graph)
+        return graph
+
+    assert str(make_exact(exact, CPU, compiles=True, backend=counted)).endswith("compiled")
+    counts = []
+    for frames in (13, 21, 29):
+        assert float((denoised(exact, 1.0, frames) - denoised(plain, 1.0, frames)).abs().max()) <= 1e-5
+        counts.append(len(graphs))
+    assert counts == [2, 2, 2]  # the first block, which gets views of its input, and all others
+
+
+def test_a_window_is_counted_in_tokens() -> None:
+    assert window_tokens(loaded().transformer.config) == 11 * 24 * 42 + 226
+
+
+def test_blocks_with_hooks_inside_are_not_compiled() -> None:
+    assert not can_compile(CPU, "resident")
+    assert not can_compile(torch.device("cuda"), "group")

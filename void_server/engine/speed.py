@@ -1,0 +1,158 @@
+"""Doing the same sums faster: what the transformers gain without another result, beside rounding.
+
+``plain`` is diffusers as it comes: eager, three projections, torch's own choice of attention. ``exact`` has one
+product for query, key and value, the attention that was the fastest on this device when it was tried, and blocks
+that are compiled once for every length of a window. Nothing is quantised, cached over steps or left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_attention_fn
+from diffusers.models.attention_processor import Attention
+from diffusers.models.embeddings import apply_rotary_emb
+
+from void_server.engine.pipeline import VoidPipeline
+
+log = logging.getLogger(__name__)
+
+SPEEDS = ("exact", "plain")
+ATTENTIONS = ("native", "_native_flash", "_native_cudnn", "_flash_3", "flash")
+"""What is tried, by diffusers' names: torch's own choice first, and nothing that quantises."""
+CLEARLY = 0.95
+"""Share of the time of the best before it that a later one has to stay under: a tie always ends the same way."""
+ROUNDING = 0.02
+"""How far a bfloat16 attention may be from torch's own, of the largest value there: a few of its 8 bits."""
+BLOCK = "CogVideoXBlock"
+
+
+@dataclass(frozen=True)
+class Exact:
+    """What was made of a pipeline."""
+
+    attention: str  # diffusers' name of it
+    compiled: bool
+
+    def __str__(self) -> str:
+        """For the record of a result."""
+        return f"exact, attention {self.attention.strip('_')}" + (", compiled" if self.compiled else "")
+
+
+def make_exact(
+    pipe: VoidPipeline, device: torch.device, *, compiles: bool, backend: str = "inductor"
+) -> Exact:
+    """Make both transformers fast in place; to be called before they are placed, and once.
+
+    Args:
+        pipe: as it was loaded, on any device.
+        device: where it is going to run.
+        compiles: whether blocks are compiled, at their first use; not with hooks inside them (group, low).
+        backend: of torch.compile.
+    """
+    transformers = (pipe.transformer, pipe.transformer_2)
+    for transformer in transformers:
+        _fuse(transformer)
+    attention = fastest_attention(pipe.transformer, device)
+    for transformer in transformers:
+        transformer.set_attn_processor(Joined(attention))
+        if compiles:
+            transformer._repeated_blocks = [BLOCK]  # diffusers has not named CogVideoX's
+            transformer.compile_repeated_blocks(backend=backend, dynamic=True)
+    return Exact(attention, compiles)
+
+
+def can_compile(device: torch.device, memory_mode: str) -> bool:
+    """Whether torch can compile here, and the mode leaves the blocks alone."""
+    from torch.utils._triton import has_triton
+
+    return device.type == "cuda" and memory_mode in ("resident", "offload") and bool(has_triton())
+
+
+class Joined:
+    """CogVideoX's attention over text and picture: one projection, and diffusers' dispatcher for the rest.
+
+    Equal to diffusers' `CogVideoXAttnProcessor2_0`, which neither joins the projections without keeping them twice nor
+    lets the attention be chosen.
+    """
+
+    def __init__(self, backend: str) -> None:
+        self._backend = AttentionBackendName(backend)
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: torch.Tensor,
+        encoder_hidden_states: torch.Tensor,
+        attention_mask: None,  # diffusers hands it to every processor; CogVideoX has none
+        image_rotary_emb: tuple[torch.Tensor, torch.Tensor],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Picture [B,V,D] and text [B,T,D] attend to both; the picture has rotary positions (cos, sin) [V,head]."""
+        text = encoder_hidden_states.shape[1]
+        joined = attn.to_qkv(torch.cat([encoder_hidden_states, hidden_states], dim=1))
+        query, key, value = (part.unflatten(-1, (attn.heads, -1)) for part in joined.chunk(3, dim=-1))
+        turned = [
+            torch.cat(
+                [one[:, :text], apply_rotary_emb(one[:, text:], image_rotary_emb, sequence_dim=1)], dim=1
+            )
+            for one in (attn.norm_q(query), attn.norm_k(key))
+        ]
+        attended = dispatch_attention_fn(turned[0], turned[1], value, backend=self._backend)
+        out = attn.to_out[0](attended.flatten(2))
+        return out[:, text:], out[:, :text]
+
+
+def fastest_attention(transformer: Any, device: torch.device) -> str:
+    """The one of `ATTENTIONS` that takes the least for a whole window; on the CPU, where there is one, that.
+
+    One that is not installed, does not take these sizes or is further from torch's own than rounding is passed over.
+    """
+    if device.type == "cpu":
+        return ATTENTIONS[0]
+    config = transformer.config
+    size = (1, window_tokens(config), config.num_attention_heads, config.attention_head_dim)
+    draws = torch.Generator(device).manual_seed(0)
+    parts = [torch.randn(size, generator=draws, device=device, dtype=transformer.dtype) for _ in range(3)]
+    best, least_s, own = ATTENTIONS[0], float("inf"), None
+    for name in ATTENTIONS:
+        try:
+            made = dispatch_attention_fn(*parts, backend=name).float()
+            taken_s = min(_seconds(parts, name, device) for _ in range(5))
+        except Exception as error:  # each says in its own way that it is not installed or not for this GPU
+            log.info("attention %s is not for this machine: %s", name, error)
+            continue
+        own = made if own is None else own
+        off = float((made - own).abs().max() / own.abs().max())
+        log.info("attention %s takes %.2f ms", name, taken_s * 1e3)
+        if off <= ROUNDING and taken_s < CLEARLY * least_s:
+            best, least_s = name, taken_s
+    return best
+
+
+def window_tokens(config: Any) -> int:
+    """Tokens of a whole window at the size a transformer was trained at, the text's included."""
+    latents = (config.sample_frames - 1) // config.temporal_compression_ratio + 1
+    unit = 8 * config.patch_size  # pixels; the VAE's eight
+    rows, columns = config.sample_height // unit, config.sample_width // unit
+    return int(latents // config.patch_size_t * rows * columns + config.max_text_seq_length)
+
+
+def _fuse(transformer: Any) -> None:
+    """Diffusers' own joint projection, without the three that it keeps beside it."""
+    for module in transformer.modules():
+        if isinstance(module, Attention):
+            module.fuse_projections()
+            del module.to_q, module.to_k, module.to_v
+            module.to_qkv.requires_grad_(False)
+
+
+def _seconds(parts: list[torch.Tensor], name: str, device: torch.device) -> float:
+    torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    dispatch_attention_fn(*parts, backend=name)
+    torch.cuda.synchronize(device)
+    return time.perf_counter() - began
