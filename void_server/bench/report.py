@@ -12,7 +12,7 @@ from rich.table import Table
 from void_server.bench.row import Row
 from void_wire.errors import SettingsError
 
-NAMES = ("transport", "exr", "warp", "step", "draft", "delivery", "falling", "long", "panel", "farm", "split")
+NAMES = ("transport", "exr", "warp", "step", "draft", "delivery", "falling", "long", "panel", "farm", "split", "gpu")
 
 
 def run_bench(name: str, *, as_json: bool) -> None:
@@ -35,7 +35,10 @@ def run_bench(name: str, *, as_json: bool) -> None:
 def _table(rows: list[Row]) -> Table:
     table = Table("name", "value", "baseline", "ratio", "goal", "holds", "note", box=None)
     for row in rows:
-        holds = "not measured here" if row.holds is None else "yes" if row.holds else "NO"
+        if row.value is None:
+            holds = "not measured here"
+        else:
+            holds = "" if row.holds is None else "yes" if row.holds else "NO"
         table.add_row(
             row.name,
             _number(row.value, row.unit),

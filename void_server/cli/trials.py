@@ -36,7 +36,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="transport, exr, warp, step, draft, delivery, falling, long, panel, farm, split or trust."
+            help="transport, exr, warp, step, draft, delivery, falling, long, panel, farm, split, gpu or trust."
         ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
