@@ -14,6 +14,8 @@ from void_wire.errors import SettingsError
 
 NAMES = ("transport", "exr", "warp", "step", "draft", "delivery", "falling", "long", "panel", "farm", "split", "gpu")
 
+HOLDS = {None: "", True: "yes", False: "NO"}
+
 
 def run_bench(name: str, *, as_json: bool) -> None:
     """Measure and print. Raises SettingsError for a name that is none, or when a package is missing."""
@@ -35,10 +37,7 @@ def run_bench(name: str, *, as_json: bool) -> None:
 def _table(rows: list[Row]) -> Table:
     table = Table("name", "value", "baseline", "ratio", "goal", "holds", "note", box=None)
     for row in rows:
-        if row.value is None:
-            holds = "not measured here"
-        else:
-            holds = "" if row.holds is None else "yes" if row.holds else "NO"
+        holds = "not measured here" if row.value is None else HOLDS[row.holds]
         table.add_row(
             row.name,
             _number(row.value, row.unit),
