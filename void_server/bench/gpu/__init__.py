@@ -43,6 +43,7 @@ from void_server.engine.speed import can_compile, make_exact
 
 log = logging.getLogger(__name__)
 
+CPU = torch.device("cpu")
 BUDGET_S = 460
 """Of a whole run: eight minutes less the start of Python and the end of a server."""
 START_S = 90
@@ -133,11 +134,11 @@ class Run:
         place(pipe, "resident", device)
         short = PassPlan(1, sizes.compared_steps, 1.0)
         condition = warm_up(pipe, shot)
-        plain = parts_of(pipe, shot)
+        plain = parts_of(pipe, shot, noise_on=CPU)
         before = shot.frames(pipe, short, condition)
         made = make_exact(pipe, device, compiles=can_compile(device, "resident"))
         forget_peak(device)
-        exact = parts_of(pipe, shot)
+        exact = parts_of(pipe, shot, noise_on=device)
         resident = peak_gib(device)
         off = decibels_between(shot.frames(pipe, short, condition), before)
         self._pipe, self._exact = pipe, exact
@@ -165,7 +166,7 @@ class Run:
         for wanted, frames in zip((LONGER, LONG), self._sizes.longer, strict=True):
             self._budget.spend(exact.timing(self._sizes.timed_steps) * frames / self._sizes.frames)
             shot = Shot(self._sizes, frames, self._device)
-            longer = parts_of(self._pipe, shot)
+            longer = parts_of(self._pipe, shot, noise_on=self._device)
             yield wanted.row(
                 longer.both,
                 f"both passes over {frames} frames in {len(shot.windows)} windows; {longer}; baseline: "

@@ -97,7 +97,7 @@ class Shot:
         return made
 
 
-def parts_of(pipe: VoidPipeline, shot: Shot) -> Parts:
+def parts_of(pipe: VoidPipeline, shot: Shot, noise_on: torch.device) -> Parts:
     """Time every part of both passes over a shot, once each on a pipeline that has run before (see `warm_up`)."""
     device = shot.device
     prompt = seconds(lambda: [pipe.encode_text(PROMPT, plan) for plan in (PASS1, PASS2)], device)
@@ -112,7 +112,7 @@ def parts_of(pipe: VoidPipeline, shot: Shot) -> Parts:
         encode,
         statistics.median(first[1:]),
         statistics.median(second[1:]),
-        noise_seconds(shot),
+        noise_seconds(shot, noise_on),
         decode,
         first[0] + second[0] - first[1] - second[1],
     )
@@ -140,7 +140,7 @@ def step_seconds(pipe: VoidPipeline, shot: Shot, plan: PassPlan, condition: torc
     return [after - before for before, after in pairwise(times)]
 
 
-def noise_seconds(shot: Shot) -> float:
+def noise_seconds(shot: Shot, device: torch.device) -> float:
     """Seconds of the noise that Pass 2 starts from: told from its first warped frames."""
     height, width = shot.sizes.raster
     times: list[float] = []
@@ -148,12 +148,12 @@ def noise_seconds(shot: Shot) -> float:
 
     def progress(stage: Stage, step: int, steps: int) -> None:
         nonlocal count
-        times.append(now(shot.device))
+        times.append(now(device))
         count = steps
         if len(times) == 1 + WARPED:
             raise _Enough
 
-    began = now(shot.device)
+    began = now(device)
     with suppress(_Enough):
         warped_noise(
             shot.plate.movedim(1, -1).numpy(),
@@ -164,6 +164,7 @@ def noise_seconds(shot: Shot) -> float:
             mode=shot.sizes.warped_noise,
             flow=open_flow("dis"),
             progress=progress,
+            device=str(device),
         )
     steps = [after - before for before, after in pairwise(times)]
     return times[0] - began + count * statistics.median(steps)
