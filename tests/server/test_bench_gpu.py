@@ -58,7 +58,7 @@ def test_rows_without_time_for_them_say_so_and_never_hold(tmp_path: Path) -> Non
 
 
 def test_a_row_that_breaks_costs_its_group_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried\nmore")
 
     monkeypatch.setattr(gpu, "parts_of", broken)
