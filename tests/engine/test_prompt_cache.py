@@ -3,11 +3,15 @@
 import os
 from pathlib import Path
 
+import pytest
 import torch
 
+from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.conditioning import draw
+from void_server.engine.pipeline import PASS2
 from void_server.engine.prompt_cache import PromptCache
 
+MODEL = Path(__file__).parents[1] / "golden" / "portable" / "model"
 PROMPT = "a ball lies on the floor"
 
 
@@ -66,3 +70,17 @@ def test_a_disk_that_takes_nothing_costs_nothing_else(tmp_path: Path) -> None:
     cache = PromptCache(tmp_path / "prompts", "t5")
     cache.keep(PROMPT, draw((1, 4, 8), 1))
     assert cache.find(PROMPT) is None
+
+
+def test_a_prompt_that_is_kept_needs_no_text_encoder(tmp_path: Path) -> None:
+    pipe = load_pipeline(MODEL, dtype=torch.float32)
+    pipe.prompts = PromptCache(tmp_path, "t5")
+    made = pipe.encode_text(PROMPT, PASS2)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the text encoder was asked")
+
+    pipe.text_encoder.register_forward_pre_hook(refuse)
+    assert pipe.encode_text(PROMPT, PASS2).equal(made)
+    with pytest.raises(AssertionError):
+        pipe.encode_text("another", PASS2)

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from tiny_clips import joined, settings, shot
 
 from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.conditioning import draw
 from void_server.engine.pipeline import PassPlan, VoidPipeline
 from void_server.engine.speed import can_compile, make_exact, set_layout, window_tokens
+from void_server.engine.void import VoidEngine
 from void_server.engine.windows import cut_windows
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
@@ -71,6 +74,18 @@ def test_channels_side_by_side_decode_and_encode_the_same() -> None:
     assert float((encoded[0] - encoded[1]).abs().max()) <= 1e-5
     set_layout(last.vae, torch.contiguous_format)
     assert all(p.is_contiguous() for p in last.vae.parameters())
+
+
+def test_an_exact_engine_gives_a_plain_ones_frames_and_says_so(tmp_path: Path) -> None:
+    plain = VoidEngine.load(MODEL, device="cpu", prompts=tmp_path)
+    assert plain.record["speed"] == "plain"
+    exact = VoidEngine.load(MODEL, device="cpu", speed="exact", prompts=tmp_path)
+    assert exact.record["speed"] == "exact, attention native"
+    made = []
+    for engine in (plain, exact):
+        made.append(joined(list(engine.remove(*shot(6), "a table", settings())), 2))
+    assert float(np.abs(made[0] - made[1]).max()) <= 1e-4  # latents are within 1e-5, see above
+    assert len(list(tmp_path.iterdir())) == 2  # the prompt and the negative one, of both engines
 
 
 def test_a_window_is_counted_in_tokens() -> None:

@@ -11,7 +11,20 @@ from void_server.bench.measured import Measured
 from void_server.bench.row import Row
 from void_wire.errors import SettingsError
 
-NAMES = ("transport", "exr", "warp", "step", "draft", "delivery", "falling", "long", "panel", "farm", "split", "gpu")
+NAMES = (
+    "transport",
+    "exr",
+    "warp",
+    "step",
+    "draft",
+    "delivery",
+    "falling",
+    "long",
+    "panel",
+    "farm",
+    "split",
+    "gpu",
+)
 
 HOLDS = {None: "", True: "yes", False: "NO"}
 

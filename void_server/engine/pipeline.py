@@ -40,6 +40,7 @@ from void_server.engine.conditioning import (
     sub_seed,
 )
 from void_server.engine.milestones import Milestone, Milestones
+from void_server.engine.prompt_cache import PromptCache
 from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.vae_encode import encode_chunks
@@ -102,6 +103,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
     """
 
     model_cpu_offload_seq = "text_encoder->vae->transformer->transformer_2"
+    prompts: PromptCache | None = None  # where what T5 made of them is kept
 
     def __init__(
         self,
@@ -182,7 +184,12 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
     @torch.no_grad()
     def encode_prompt(self, prompt: str) -> torch.Tensor:
         """T5's embeddings [1,226,D]. Without an attention mask: the network was trained on padding that speaks."""
+        kept = self.prompts.find(prompt) if self.prompts else None
+        if kept is not None:
+            return kept.to(self._execution_device)
         embeddings: torch.Tensor = self.text_encoder(self.tokenize(prompt).to(self._execution_device))[0]
+        if self.prompts:
+            self.prompts.keep(prompt, embeddings)
         return embeddings
 
     def encode_text(self, prompt: str, plan: PassPlan) -> torch.Tensor:
