@@ -23,7 +23,7 @@ LIMIT_BYTES = 500_000_000
 
 
 class PromptCache:
-    """Embeddings by prompt. For one process.
+    """Embeddings by prompt. Several processes may have one folder.
 
     Args:
         folder: where they lie; made when the first is kept.
@@ -50,7 +50,7 @@ class PromptCache:
     def keep(self, prompt: str, embeddings: torch.Tensor) -> None:
         """Keep embeddings for `find`. A disk that takes nothing costs the time of the next one alone."""
         file = self._file(prompt)
-        part = file.with_suffix(".part")
+        part = file.with_suffix(f".{os.getpid()}.part")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             save_file({"embeddings": embeddings.cpu().contiguous()}, part)
@@ -60,9 +60,12 @@ class PromptCache:
             log.warning("a prompt's embeddings are not kept (%s)", error)
 
     def _shrink(self, newest: Path) -> None:
-        held = [(file, file.stat()) for file in self._folder.glob("*.safetensors") if file != newest]
-        total = newest.stat().st_size + sum(stat.st_size for _, stat in held)
-        for file, stat in sorted(held, key=lambda one: one[1].st_mtime_ns):
+        held = []
+        for file in self._folder.glob("*.safetensors"):
+            with contextlib.suppress(FileNotFoundError):
+                held.append((file, file.stat()))
+        total = sum(stat.st_size for _, stat in held)
+        for file, stat in sorted(held, key=lambda one: (one[0] == newest, one[1].st_mtime_ns)):
             if total <= self._limit_bytes:
                 return
             with contextlib.suppress(FileNotFoundError):
