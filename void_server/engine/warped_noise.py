@@ -14,9 +14,8 @@ Two ways, chosen in the request:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from void_server.engine.ahead import ahead
 from void_server.engine.flow import Flow
 from void_server.engine.noise_state import Moves, NoiseState, step
 from void_server.progress import Progress
@@ -46,7 +46,6 @@ STATE_PIXELS = 6_000_000
 """A state beyond this (the reference's has 5.5 million, 64 bytes each) is pooled less, to keep memory bounded."""
 
 Picture = NDArray[np.float32]
-_END = object()
 
 
 def warped_noise(
@@ -104,7 +103,7 @@ def warped_noise(
         raise SettingsError(f"warped_noise is {mode!r}; choose one of as_reference, corrected.")
 
     state = NoiseState.first(size, latent_channels, generator)
-    fields = _ahead(_fields(frames, shown, view, flow))
+    fields = ahead(_fields(frames, shown, view, flow))
     progress(Stage.NOISE, 0, length - 1)
     noise = []
     wanted = set(kept.tolist())
@@ -183,15 +182,6 @@ def _fields(
             continue
         last, seen = seen, view(frames[now])
         yield flow(last, seen)
-
-
-def _ahead(fields: Iterator[NDArray[np.float32] | None]) -> Iterator[NDArray[np.float32] | None]:
-    """``fields``, each found in a thread while the noise goes along the one before."""
-    with ThreadPoolExecutor(1, "flow") as beside:
-        coming = beside.submit(next, fields, _END)
-        while (field := coming.result()) is not _END:
-            coming = beside.submit(next, fields, _END)
-            yield cast("NDArray[np.float32] | None", field)
 
 
 def _spread_index(length: int, wanted: int) -> NDArray[np.int64]:
