@@ -28,7 +28,7 @@ else:
 ENVIRONMENT_PREFIX = "VOID_"
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 MEMORY_MODES = ("auto", "resident", "offload", "group", "low")
-SPEEDS = ("plain", "exact")
+SPEEDS = ("plain", "exact", "fp8")
 
 
 def default_data_dir() -> Path:

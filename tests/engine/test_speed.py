@@ -10,9 +10,10 @@ from tiny_clips import joined, settings, shot
 from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.conditioning import draw
 from void_server.engine.pipeline import PassPlan, VoidPipeline
-from void_server.engine.speed import can_compile, make_exact, set_layout, window_tokens
+from void_server.engine.speed import can_compile, hasten, make_exact, set_layout, window_tokens
 from void_server.engine.void import VoidEngine
 from void_server.engine.windows import cut_windows
+from void_wire.errors import SettingsError
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
 
@@ -90,6 +91,17 @@ def test_an_exact_engine_gives_a_plain_ones_frames_and_says_so(tmp_path: Path) -
 
 def test_a_window_is_counted_in_tokens() -> None:
     assert window_tokens(loaded().transformer.config) == 11 * 24 * 42 + 226
+
+
+def test_a_speed_that_is_not_to_be_had_here_is_refused() -> None:
+    pipe = loaded()
+    with pytest.raises(SettingsError, match="choose one of plain, exact, fp8"):
+        hasten(pipe, CPU, "warp", "resident")
+    with pytest.raises(
+        SettingsError, match=r"needs a GPU of compute capability 8\.9 or above.*use speed exact"
+    ):
+        hasten(pipe, CPU, "fp8", "resident")
+    assert hasten(pipe, CPU, "plain", "resident") == "plain"
 
 
 def test_blocks_with_hooks_inside_are_not_compiled() -> None:

@@ -16,7 +16,7 @@ from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.memory import choose_mode, mode_at, out_of_memory, part_bytes, place
 from void_server.engine.pipeline import VoidPipeline
 from void_server.engine.shortage import RanOut, memory_for
-from void_server.engine.speed import can_compile, make_exact
+from void_server.engine.speed import hasten
 from void_server.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -121,10 +121,7 @@ class Residence:
         whole = self.mode == "resident"
         if whole:
             place(pipe, self.mode, self.device)
-        self.speed = self._wanted_speed
-        if self._wanted_speed == "exact":
-            compiles = can_compile(self.device, self.mode)
-            self.speed = str(make_exact(pipe, self.device, compiles=compiles))
+        self.speed = hasten(pipe, self.device, self._wanted_speed, self.mode)
         if not whole:
             place(pipe, self.mode, self.device)
 

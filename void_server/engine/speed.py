@@ -3,7 +3,7 @@
 ``plain`` is diffusers as it comes: eager, three projections, torch's own choice of attention. ``exact`` has one
 product for query, key and value, the attention and the VAE's memory layout that were the fastest on this device when
 they were tried, and blocks that are compiled once for every length of a window. Nothing is quantised, cached over
-steps or left out.
+steps or left out. ``fp8`` is exact with the blocks' products in float8 (``float8.py``): another result, near it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,11 +19,15 @@ from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_a
 from diffusers.models.attention_processor import Attention
 from diffusers.models.embeddings import apply_rotary_emb
 
+from void_server.engine.float8 import CAPABILITY, multiplies_float8, use_float8
 from void_server.engine.pipeline import VoidPipeline
+from void_wire.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
-SPEEDS = ("exact", "plain")
+SPEEDS = ("plain", "exact", "fp8")
+WHOLE = ("resident", "offload")
+"""Memory modes without hooks inside the transformers."""
 ATTENTIONS = ("native", "_native_flash", "_native_cudnn", "_flash_3", "flash")
 """What is tried, by diffusers' names: torch's own choice first, and nothing that quantises."""
 CLEARLY = 0.95
@@ -36,24 +40,52 @@ BLOCK = "CogVideoXBlock"
 
 
 @dataclass(frozen=True)
-class Exact:
+class Made:
     """What was made of a pipeline."""
 
+    speed: str  # exact or fp8
     attention: str  # diffusers' name of it
     channels_last: bool  # the VAE's convolutions
     compiled: bool  # the transformers' blocks
 
     def __str__(self) -> str:
         """For the record of a result."""
-        words = ["exact", f"attention {self.attention.strip('_')}"]
+        words = [self.speed, f"attention {self.attention.strip('_')}"]
         words += ["channels last"] * self.channels_last + ["compiled"] * self.compiled
         return ", ".join(words)
 
 
+def hasten(pipe: VoidPipeline, device: torch.device, speed: str, memory_mode: str) -> str:
+    """Bring a loaded pipeline to ``speed``, one of SPEEDS, in place and once; returns what a record says of it.
+
+    To be called before there are hooks inside the transformers (group, low), and best after they are on the device.
+
+    Raises SettingsError for a speed that there is not, or not here.
+    """
+    if speed not in SPEEDS:
+        raise SettingsError(f"speed is {speed!r}; choose one of {', '.join(SPEEDS)}.")
+    if speed == "plain":
+        return speed
+    if speed == "fp8" and not (multiplies_float8(device) and memory_mode in WHOLE):
+        raise SettingsError(
+            f"Speed fp8 needs a GPU of compute capability {'.'.join(map(str, CAPABILITY))} or above in memory mode "
+            f"{' or '.join(WHOLE)}, and this is {device.type} in {memory_mode}: use speed exact."
+        )
+    made = make_exact(pipe, device, compiles=can_compile(device, memory_mode))
+    return str(make_float8(pipe, made) if speed == "fp8" else made)
+
+
+def make_float8(pipe: VoidPipeline, made: Made) -> Made:
+    """Round the transformers of a pipeline that `make_exact` was given."""
+    for transformer in (pipe.transformer, pipe.transformer_2):
+        use_float8(transformer)
+    return replace(made, speed="fp8")
+
+
 def make_exact(
     pipe: VoidPipeline, device: torch.device, *, compiles: bool, backend: str = "inductor"
-) -> Exact:
-    """Make transformers and VAE fast in place; to be called before they are placed, and once.
+) -> Made:
+    """Make transformers and VAE fast in place; see `hasten`.
 
     Args:
         pipe: as it was loaded, on any device.
@@ -70,14 +102,14 @@ def make_exact(
         if compiles:
             transformer._repeated_blocks = [BLOCK]  # diffusers has not named CogVideoX's
             transformer.compile_repeated_blocks(backend=backend, dynamic=True)
-    return Exact(attention, faster_channels_last(pipe.vae, device), compiles)
+    return Made("exact", attention, faster_channels_last(pipe.vae, device), compiles)
 
 
 def can_compile(device: torch.device, memory_mode: str) -> bool:
     """Whether torch can compile here, and the mode leaves the blocks alone."""
     from torch.utils._triton import has_triton
 
-    return device.type == "cuda" and memory_mode in ("resident", "offload") and bool(has_triton())
+    return device.type == "cuda" and memory_mode in WHOLE and bool(has_triton())
 
 
 class Joined:
