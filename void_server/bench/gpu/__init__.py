@@ -22,9 +22,11 @@ from void_server.bench.gpu.random_model import random_pipeline, write_layout
 from void_server.bench.gpu.sizes import Sizes
 from void_server.bench.gpu.table import (
     BOTH,
+    BOTH_FP8,
     FIRST_STEP,
     FLOOR,
     FRAMES,
+    FRAMES_FP8,
     LOAD,
     LONG,
     LONGER,
@@ -37,9 +39,10 @@ from void_server.bench.gpu.table import (
     RESIDENT,
 )
 from void_server.bench.row import Row
+from void_server.engine.float8 import multiplies_float8
 from void_server.engine.memory import place
 from void_server.engine.pipeline import PassPlan, VoidPipeline
-from void_server.engine.speed import can_compile, make_exact
+from void_server.engine.speed import Made, can_compile, make_exact, make_float8
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ START_S = 90
 TABLE = (
     (PASS1, BOTH, NOISE, FRAMES, FLOOR, RESIDENT),
     (LONGER, LONG),
+    (BOTH_FP8, FRAMES_FP8),
     (OVERHEAD,),
     (OFFLOAD, LOW, LOW_STEP),
     (LOAD,),
@@ -89,7 +93,9 @@ class Run:
         write_layout(self._layout, sizes)
         self._shot = Shot(sizes, sizes.frames, device)
         self._pipe: VoidPipeline | None = None
+        self._plain: Parts | None = None
         self._exact: Parts | None = None
+        self._made: Made | None = None
 
     def rows(self) -> Iterator[Row]:
         """Every row of the table, measured or with the sentence why not."""
@@ -114,6 +120,7 @@ class Run:
         return (
             self._passes,
             self._lengths,
+            self._float8,
             lambda: service.overhead_rows(self._sizes, self._frames, self._model(), self._budget),
             self._modes,
             lambda: service.load_rows(self._layout, self._device, self._dtype, self._budget),
@@ -141,7 +148,7 @@ class Run:
         exact = parts_of(pipe, shot, noise_on=device)
         resident = peak_gib(device)
         off = decibels_between(shot.frames(pipe, short, condition), before)
-        self._pipe, self._exact = pipe, exact
+        self._pipe, self._plain, self._exact, self._made = pipe, plain, exact, made
         yield PASS1.row(exact.pass1, f"{made}; {exact}; began with {exact.begin:.0f} s", plain.pass1)
         yield BOTH.row(exact.both, f"{made}; plain: {plain}", plain.both)
         yield NOISE.row(exact.noise, f"{sizes.warped_noise}; baseline: on the CPU", plain.noise)
@@ -160,13 +167,11 @@ class Run:
         yield RESIDENT.row(resident, "most that tensors took, of both passes")
 
     def _lengths(self) -> Iterator[Row]:
-        exact = self._model()
-        if self._pipe is None:
-            raise NotMeasured("the pipeline is gone")
+        exact, (pipe, _, _) = self._model(), self._loaded()
         for wanted, frames in zip((LONGER, LONG), self._sizes.longer, strict=True):
             self._budget.spend(exact.timing(self._sizes.timed_steps) * frames / self._sizes.frames)
             shot = Shot(self._sizes, frames, self._device)
-            longer = parts_of(self._pipe, shot, noise_on=self._device)
+            longer = parts_of(pipe, shot, noise_on=self._device)
             yield wanted.row(
                 longer.both,
                 f"both passes over {frames} frames in {len(shot.windows)} windows; {longer}; baseline: "
@@ -174,7 +179,29 @@ class Run:
                 exact.both,
             )
 
+    def _float8(self) -> Iterator[Row]:
+        sizes, device, shot = self._sizes, self._device, self._shot
+        exact, (pipe, plain, made) = self._model(), self._loaded()
+        if device.type == "cuda" and not multiplies_float8(device):
+            raise NotMeasured("this GPU multiplies no float8")
+        self._budget.spend(3 * exact.timing(sizes.timed_steps))
+        short = PassPlan(1, sizes.compared_steps, 1.0)
+        condition = shot.condition(pipe, 1)
+        before = shot.frames(pipe, short, condition)
+        self._pipe = None  # it is no exact one any more
+        float8 = make_float8(pipe, made)
+        parts = parts_of(pipe, shot, noise_on=device)
+        yield BOTH_FP8.row(parts.both, f"{float8}; {parts}; began with {parts.begin:.0f} s", plain.both)
+        off = decibels_between(shot.frames(pipe, short, condition), before)
+        yield FRAMES_FP8.row(off, f"decoded after {short.steps} steps from the same latents")
+
+    def _loaded(self) -> tuple[VoidPipeline, Parts, Made]:
+        if self._pipe is None or self._plain is None or self._made is None:
+            raise NotMeasured("the pipeline is gone")
+        return self._pipe, self._plain, self._made
+
     def _modes(self) -> Iterator[Row]:
         self._pipe = None
+        torch.compiler.reset()  # what is compiled may hold the model
         forget_peak(self._device)
         yield from modes.mode_rows(self._layout, self._shot, self._dtype, self._budget)
