@@ -23,5 +23,6 @@ def ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
                 coming = beside.submit(next, items, _END)
                 yield cast("Item", item)
     finally:
+        del coming  # it holds an error, whose frames hold it and all that they used
         if isinstance(items, Generator):
             items.close()

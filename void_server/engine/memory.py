@@ -8,9 +8,9 @@ low       as group, the transformers' weights kept as float8 (e4m3): 11 GB less 
           transfer, and another result, because the weights are rounded
 ========  ================================================================================================
 
-Resident, offload and group give the same bits (compiled blocks, which speed exact has in the first two, round otherwise
-than group), so where the GPU runs out in one the next is tried (`mode_at`, used by
-``residence.py``). Low is never fallen back to: that the weights may be rounded is for somebody to say.
+Resident, offload and group give the same bits, so where the GPU runs out in one the next is tried (`mode_at`, used by
+``residence.py``). At speed exact that goes for the first two, whose blocks are compiled; group's round otherwise. Low
+is never fallen back to: that the weights may be rounded is for somebody to say.
 
 The decoder's chunks stay as they are where memory is short: its norms take their mean over all frames and pixels of a
 chunk, so smaller ones, in time or in tiles, make other pictures.

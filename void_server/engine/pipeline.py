@@ -26,6 +26,7 @@ from diffusers.models.embeddings import get_3d_rotary_pos_embed
 from diffusers.utils import BaseOutput
 from transformers import T5EncoderModel, T5Tokenizer
 
+from void_server.engine.ahead import ahead
 from void_server.engine.blending import blend, renewed
 from void_server.engine.conditioning import (
     Clip,
@@ -419,7 +420,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                             milestones.keep(plan.number, reached)
                         raise
                 with memory_for(f"while pass {plan.number} was decoded"):
-                    yield from self.decode_stages(latents, redone, windows)
+                    yield from ahead(self.decode_stages(latents, redone, windows))
 
             # 5. from the seeds, Pass 1
             first, done = [in_a_file((length, *raster, 3)) for _ in seeds], 0

@@ -127,7 +127,8 @@ class Residence:
 
     def _let_go(self) -> None:
         self._pipe = None
-        torch.compiler.reset()  # what was compiled may hold the model
+        if self._wanted_speed != "plain":
+            torch.compiler.reset()  # what was compiled may hold the model
         gc.collect()  # hooks and modules hold each other
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
