@@ -28,6 +28,7 @@ else:
 ENVIRONMENT_PREFIX = "VOID_"
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 MEMORY_MODES = ("auto", "resident", "offload", "group", "low")
+SPEEDS = ("plain", "exact", "fp8")
 
 
 def default_data_dir() -> Path:
@@ -48,6 +49,7 @@ class Config:
     raft_weights: str = ""  # RAFT's weights file, for flow = "raft"
     device: str = "auto"  # auto: every GPU; cpu, cuda, cuda:1; several parted by commas: a worker each
     memory: str = "auto"  # one of MEMORY_MODES
+    speed: str = "plain"  # one of SPEEDS
     credit: int = 4  # frames a client may have sent and not acknowledged
     max_frame_mb: int = 512  # of a frame's file
     frames_per_job: int = messages.MAX_FRAMES
@@ -77,6 +79,8 @@ class Config:
         object.__setattr__(self, "keys", str(keys.absolute()))
         if self.memory not in MEMORY_MODES:
             raise SettingsError(f"memory is {self.memory!r}; choose one of {', '.join(MEMORY_MODES)}.")
+        if self.speed not in SPEEDS:
+            raise SettingsError(f"speed is {self.speed!r}; choose one of {', '.join(SPEEDS)}.")
         if self.log_format not in FORMATS:
             raise SettingsError(f"log_format is {self.log_format!r}; choose one of {', '.join(FORMATS)}.")
         check_devices(self.device)

@@ -76,6 +76,8 @@ class Machine:
     raft_weights: Path | None
     device: str
     memory: str
+    speed: str = "plain"
+    prompts: Path | None = None  # what the text encoder made of them; None: kept nowhere
     private: bool = False  # prompts are left out of what leaves
 
 
@@ -257,6 +259,8 @@ class Removal:
                 self._machine.weights,
                 device=self._machine.device,
                 memory=self._machine.memory,
+                speed=self._machine.speed,
+                prompts=self._machine.prompts,
                 raft_weights=self._machine.raft_weights,
             )
         self._engine.settle(largest, progress)

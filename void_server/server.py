@@ -78,6 +78,8 @@ class Server:
                 raft_weights=config.raft_weights,
                 device=device,
                 memory=config.memory,
+                speed=config.speed,
+                prompts="" if config.private else str(data_dir / "prompts"),
                 memory_bytes=config.worker_memory_gb * GB,
                 private=config.private,
             )

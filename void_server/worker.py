@@ -62,7 +62,8 @@ class Worker:
     Args:
         configure: what the process is told first.
         data_dir: its stderr goes to ``worker.log`` there, its temporary files to ``scratch``: next to the jobs,
-            where there is room, and not to a /tmp that may be memory.
+            where there is room, and not to a /tmp that may be memory. What torch compiles for speed exact is kept in
+            ``compiled``, of all workers and for the next start.
         number: of several workers, from 1; the second has ``worker-2.log`` and ``scratch-2``.
         report: called with this worker and every event, Ended too, on the reader thread; must return fast.
     """
@@ -74,6 +75,7 @@ class Worker:
         of_number = f"-{number}" if number > 1 else ""
         self.log_path = data_dir / f"worker{of_number}.log"
         self._scratch = data_dir / f"scratch{of_number}"
+        self._compiled = data_dir / "compiled"
         self._report = report
         self._process: subprocess.Popen[bytes] | None = None
         self._cancelled_at: float | None = None
@@ -144,6 +146,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env={
+                    "TORCHINDUCTOR_CACHE_DIR": str(self._compiled),
                     **os.environ,
                     **ALLOCATION,
                     **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._scratch)),

@@ -24,6 +24,8 @@ class Configure:
     raft_weights: str
     device: str
     memory: str
+    speed: str
+    prompts: str  # folder of what the text encoder made of them; kept nowhere without
     memory_bytes: int  # that the process may take; 0: what the machine has
     private: bool  # prompts are left out of what leaves
 

@@ -74,6 +74,8 @@ class WorkerProcess:
                 raft_weights=Path(configure.raft_weights) if configure.raft_weights else None,
                 device=configure.device,
                 memory=configure.memory,
+                speed=configure.speed,
+                prompts=Path(configure.prompts) if configure.prompts else None,
                 private=configure.private,
             )
         )

@@ -148,11 +148,23 @@ def test_both_passes_of_void(shot: ShotOnDisk, start_server: StartServer, tmp_pa
             assert not np.array_equal(first, different)
 
 
-def test_pass_1_alone_is_the_result(shot: ShotOnDisk, start_server: StartServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("private", [False, True])
+def test_pass_1_alone_is_the_result_and_a_private_server_keeps_nothing_of_its_prompt(
+    shot: ShotOnDisk,
+    start_server: StartServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    private: bool,
+) -> None:
+    monkeypatch.setenv("VOID_PRIVATE", str(private))
     with Client(start_server().address) as client:
         spec = shot.spec("pass-one-1", VoidSettings(**{**vars(SMALL), "passes": 1}))
         status, _ = run(client, shot, spec)
         assert list(status.ready) == [Role.RESULT]
+        assert status.record["speed"] == "plain"
+    kept = list((tmp_path / "data").glob("prompts/*"))
+    assert len(kept) == (0 if private else 1)
+    assert not [file for file in kept if spec.prompt.encode() in file.read_bytes()]
 
 
 @pytest.mark.parametrize(("frames", "size"), [(1, (64, 96)), (2, (1, 1)), (2, (63, 17)), (1, (857, 2049))])

@@ -21,6 +21,7 @@ def test_flags_win_over_environment_over_file(tmp_path: Path) -> None:
         ('credit = "many"', "must be a whole number"),
         ("credit = 0", "from 1 to 64"),
         ('memory = "lots"', "choose one of auto, resident"),
+        ('speed = "warp"', "choose one of plain, exact, fp8"),
         ('require_keys = "perhaps"', "must be true or false"),
         ('raft_weights = "/nowhere/raft.pth"', "there is no file"),
         ("credit = ", "is no TOML"),

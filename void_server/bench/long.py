@@ -25,6 +25,7 @@ from void_server.scene import Scene
 from void_server.worker import ALLOCATION
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings
 
+UHD = (2160, 3840)
 LENGTHS = (8, 40, 200)
 ASKED = 1000
 RENDERED = 13
@@ -69,7 +70,7 @@ def rows() -> list[Row]:
     The peaks differ by what happens to be in flight, so a line is laid through them (least squares).
     """
     with tempfile.TemporaryDirectory(prefix="void-long-") as folder:
-        _render(Path(folder))
+        render(Path(folder), UHD)
         os.environ.update(ALLOCATION)  # of what is spawned: the worker has it too
         spawn = multiprocessing.get_context("spawn")
         seen = []
@@ -89,8 +90,9 @@ def rows() -> list[Row]:
     ]  # fmt: skip
 
 
-def _render(folder: Path) -> None:
-    scene = Scene(2160, 3840, RENDERED, travel=0.1, grain=0.01)
+def render(folder: Path, size: tuple[int, int]) -> None:
+    """`RENDERED` plates and mattes of ``size`` (height, width), for `measure`."""
+    scene = Scene(*size, RENDERED, travel=0.1, grain=0.01)
     for index in range(RENDERED):
         write_frame(folder / f"plate.{index}", index, scene.plate(index).astype(np.float16), "RGB")
         matte = np.maximum(scene.remove(index), scene.affected(index))

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
-import json
 
 from rich.console import Console
 from rich.table import Table
 
+from void_server.bench.measured import Measured
 from void_server.bench.row import Row
 from void_wire.errors import SettingsError
 
-NAMES = ("transport", "exr", "warp", "step", "draft", "delivery", "falling", "long", "panel", "farm", "split")
+NAMES = (
+    "transport",
+    "exr",
+    "warp",
+    "step",
+    "draft",
+    "delivery",
+    "falling",
+    "long",
+    "panel",
+    "farm",
+    "split",
+    "gpu",
+)
+
+HOLDS = {None: "", True: "yes", False: "NO"}
 
 
 def run_bench(name: str, *, as_json: bool) -> None:
@@ -27,7 +41,7 @@ def run_bench(name: str, *, as_json: bool) -> None:
         ) from None
     rows: list[Row] = module.rows()
     if as_json:
-        print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
+        print(Measured.here(name, rows).json())
     else:
         Console(width=max(Console().width, 160)).print(_table(rows))
 
@@ -35,12 +49,12 @@ def run_bench(name: str, *, as_json: bool) -> None:
 def _table(rows: list[Row]) -> Table:
     table = Table("name", "value", "baseline", "ratio", "goal", "holds", "note", box=None)
     for row in rows:
-        holds = "not measured here" if row.holds is None else "yes" if row.holds else "NO"
+        holds = "not measured here" if row.value is None else HOLDS[row.holds]
         table.add_row(
             row.name,
-            _number(row.value, row.unit),
-            _number(row.baseline, row.unit),
-            _number(row.ratio, ""),
+            number(row.value, row.unit),
+            number(row.baseline, row.unit),
+            number(row.ratio, ""),
             row.goal,
             holds,
             row.note,
@@ -48,5 +62,6 @@ def _table(rows: list[Row]) -> Table:
     return table
 
 
-def _number(value: float | None, unit: str) -> str:
+def number(value: float | None, unit: str) -> str:
+    """A figure of a row as it is shown; empty for none."""
     return "" if value is None else f"{value:.4g} {unit}".strip()

@@ -32,6 +32,12 @@ def serve(
         str | None, typer.Option(help="auto: every GPU; cpu, cuda, cuda:1; cuda:0,cuda:1: a worker on each.")
     ] = None,
     memory: Annotated[str | None, typer.Option(help="auto, resident, offload, group, low")] = None,
+    speed: Annotated[
+        str | None,
+        typer.Option(
+            help="plain; exact: the same sums done faster on a GPU; fp8: rounded to 8 bits, faster yet."
+        ),
+    ] = None,
     credit: Annotated[int | None, typer.Option(help="Frames a client may have on the way.")] = None,
     max_frame_mb: Annotated[int | None, typer.Option(help="Largest file taken for a frame.")] = None,
     frames_per_job: Annotated[int | None, typer.Option(help="Frames of a job at most.")] = None,
@@ -90,6 +96,7 @@ def serve(
         "raft_weights": raft_weights,
         "device": device,
         "memory": memory,
+        "speed": speed,
         "credit": credit,
         "max_frame_mb": max_frame_mb,
         "frames_per_job": frames_per_job,

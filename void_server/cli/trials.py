@@ -36,24 +36,40 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="transport, exr, warp, step, draft, delivery, falling, long, panel, farm, split or trust."
+            help="transport, exr, warp, step, draft, delivery, falling, long, panel, farm, split or gpu; trust; or "
+            "report, which draws what the first of these measured."
         ),
     ],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Of report: what void bench NAME --json printed.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
     rows: Annotated[str | None, typer.Option(help="Of trust: which, for example 1,4,13.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Of trust: a few times each, minutes.")] = False,
     weights: WeightsFolder = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Of report: the page; a PNG of the same name goes beside it.")
+    ] = None,
 ) -> None:
     """Measure one thing beside what you would otherwise use; trust: what a server promises, tried on real ones."""
+    if name != "trust" and (rows or quick or weights):
+        raise SettingsError(
+            f"--rows, --quick and --weights are of void bench trust: leave them out of {name}."
+        )
+    if name != "report" and (files or out):
+        raise SettingsError(f"Files and --out are of void bench report: leave them out of {name}.")
     if name == "trust":
         from void_server.bench.trust.table import run_trust
 
         held = run_trust(rows, quick=quick, as_json=json_, weights=weights)
         raise typer.Exit(0 if held else 1)
-    if rows or quick or weights:
-        raise SettingsError(
-            f"--rows, --quick and --weights are of void bench trust: leave them out of {name}."
-        )
+    if name == "report":
+        from void_server.bench.page import write_report
+
+        if json_:
+            raise SettingsError("void bench report draws a page: leave --json out.")
+        write_report(files or [], out or Path("bench.html"))
+        return
     from void_server.bench.report import run_bench
 
     run_bench(name, as_json=json_)

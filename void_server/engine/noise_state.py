@@ -7,7 +7,7 @@ independent again, so that each frame is unit normal noise for itself. The law i
 instead of being found by their equal values.
 
 Pixels are rows: ``noise`` is (H*W, C) with a pixel's channels side by side, so that moving a pixel touches one
-stretch of memory.
+stretch of memory. All of it happens on the device of the draws' generator, and comes out the same there every time.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class NoiseState:
     @classmethod
     def first(cls, size: tuple[int, int], channels: int, generator: torch.Generator) -> NoiseState:
         """Fresh noise of ``size`` (height, width)."""
-        pixels = size[0] * size[1]
+        pixels, device = size[0] * size[1], generator.device
         return cls(
-            torch.zeros(2, *size),
-            torch.ones(pixels),
-            torch.randn(pixels, channels, generator=generator),
+            torch.zeros(2, *size, device=device),
+            torch.ones(pixels, device=device),
+            torch.randn(pixels, channels, generator=generator, device=device),
         )
 
 
@@ -73,8 +73,8 @@ class Moves:
         """The moves along a forward flow (2, H, W), [dx, dy] in pixels."""
         _, height, width = flow.shape
         pixels = height * width
-        every = torch.arange(pixels)
-        y, x = torch.arange(height)[:, None], torch.arange(width)[None, :]
+        every = torch.arange(pixels, device=flow.device)
+        y, x = every[::width, None] // width, every[None, :width]
 
         def index(to_y: Tensor, to_x: Tensor) -> tuple[Tensor, Tensor]:
             inside = (to_y >= 0) & (to_y < height) & (to_x >= 0) & (to_x < width)
@@ -82,14 +82,14 @@ class Moves:
 
         stays_inside, landing = index(y + flow[1].round(), x + flow[0].round())
         target = torch.where(stays_inside, landing, every)
-        empty = torch.ones(pixels, dtype=torch.bool)
+        empty = torch.ones(pixels, dtype=torch.bool, device=flow.device)
         empty[target] = False
 
         gaps = torch.nonzero(empty).flatten()
         back = flow.flatten(1)[:, gaps]
         was_inside, origin = index((gaps // width - back[1]).round(), (gaps % width - back[0]).round())
         holes, source = gaps[was_inside], origin[was_inside]
-        spread = torch.zeros(pixels, dtype=torch.bool)
+        spread = torch.zeros_like(empty)
         spread[source] = True
         parents = torch.nonzero(spread & stays_inside).flatten()
         number = spread.long().cumsum(0) - 1
@@ -126,7 +126,7 @@ def regaussianize(noise: Tensor, group: Tensor, counts: Tensor, foreign: Tensor)
         counts: (groups,), members in each.
         foreign: (members, C), unit normal draw z.
     """
-    mean = foreign.new_zeros(len(counts), foreign.shape[1]).index_add_(0, group, foreign)
+    mean = sums(group, foreign, len(counts))
     mean /= counts[:, None]
     return (noise / counts.sqrt()[group, None]).add_(foreign).sub_(mean[group])
 
@@ -177,5 +177,13 @@ def step(state: NoiseState, moves: Moves, foreign: Tensor, rest: Tensor | None =
     return NoiseState(new_rest, (total / mean + 1e-5) ** 0.9999, noise)
 
 
+def sums(target: Tensor, rows: Tensor, count: int) -> Tensor:
+    """``count`` rows, each the sum of those of ``rows`` whose ``target`` it is, added in the same order every time."""
+    summed = rows.new_zeros(count, *rows.shape[1:])
+    if rows.is_cuda:  # index_add_ adds there in the order that threads come by, index_put_ sorts first
+        return summed.index_put_((target,), rows, accumulate=True)
+    return summed.index_add_(0, target, rows)
+
+
 def _merge(target: Tensor, rows: Tensor) -> Tensor:
-    return torch.zeros_like(rows).index_add_(0, target, rows)
+    return sums(target, rows, len(rows))

@@ -26,6 +26,7 @@ from diffusers.models.embeddings import get_3d_rotary_pos_embed
 from diffusers.utils import BaseOutput
 from transformers import T5EncoderModel, T5Tokenizer
 
+from void_server.engine.ahead import ahead
 from void_server.engine.blending import blend, renewed
 from void_server.engine.conditioning import (
     Clip,
@@ -40,6 +41,7 @@ from void_server.engine.conditioning import (
     sub_seed,
 )
 from void_server.engine.milestones import Milestone, Milestones
+from void_server.engine.prompt_cache import PromptCache
 from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.vae_encode import encode_chunks
@@ -102,6 +104,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
     """
 
     model_cpu_offload_seq = "text_encoder->vae->transformer->transformer_2"
+    prompts: PromptCache | None = None  # where what T5 made of them is kept
 
     def __init__(
         self,
@@ -182,7 +185,12 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
     @torch.no_grad()
     def encode_prompt(self, prompt: str) -> torch.Tensor:
         """T5's embeddings [1,226,D]. Without an attention mask: the network was trained on padding that speaks."""
+        kept = self.prompts.find(prompt) if self.prompts else None
+        if kept is not None:
+            return kept.to(self._execution_device)
         embeddings: torch.Tensor = self.text_encoder(self.tokenize(prompt).to(self._execution_device))[0]
+        if self.prompts:
+            self.prompts.keep(prompt, embeddings)
         return embeddings
 
     def encode_text(self, prompt: str, plan: PassPlan) -> torch.Tensor:
@@ -412,7 +420,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                             milestones.keep(plan.number, reached)
                         raise
                 with memory_for(f"while pass {plan.number} was decoded"):
-                    yield from self.decode_stages(latents, redone, windows)
+                    yield from ahead(self.decode_stages(latents, redone, windows))
 
             # 5. from the seeds, Pass 1
             first, done = [in_a_file((length, *raster, 3)) for _ in seeds], 0

@@ -16,6 +16,7 @@ from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.memory import choose_mode, mode_at, out_of_memory, part_bytes, place
 from void_server.engine.pipeline import VoidPipeline
 from void_server.engine.shortage import RanOut, memory_for
+from void_server.engine.speed import hasten
 from void_server.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,12 @@ class Residence:
         folder: the published layout.
         device: the CPU, or a GPU.
         wanted: "auto" or a mode of ``memory.py``.
+        speed: one of ``speed.py``.
     """
 
-    def __init__(self, folder: Path, device: torch.device, wanted: str) -> None:
-        self.device, self.mode = device, ""
+    def __init__(self, folder: Path, device: torch.device, wanted: str, speed: str) -> None:
+        self.device, self.mode, self.speed = device, "", ""  # speed: what came of the one asked for
+        self._wanted_speed = speed
         self._folder, self._wanted = folder, wanted
         self._chosen = ""  # the mode to begin with
         self._pipe: VoidPipeline | None = None
@@ -104,7 +107,7 @@ class Residence:
             self.mode = self._next(raster)
             try:
                 with memory_for("while it was loaded"):
-                    place(pipe, self.mode, self.device)
+                    self._settle_in(pipe)
             except RanOut as shortage:
                 where = shortage.where
             else:
@@ -114,8 +117,19 @@ class Residence:
             del pipe  # and with it what lies on the device already
             self._note(where, 0)
 
+    def _settle_in(self, pipe: VoidPipeline) -> None:
+        """Place it and make it fast: on the device already where it comes whole, before hooks are in it elsewhere."""
+        whole = self.mode == "resident"
+        if whole:
+            place(pipe, self.mode, self.device)
+        self.speed = hasten(pipe, self.device, self._wanted_speed, self.mode)
+        if not whole:
+            place(pipe, self.mode, self.device)
+
     def _let_go(self) -> None:
         self._pipe = None
+        if self._wanted_speed != "plain":
+            torch.compiler.reset()  # what was compiled may hold the model
         gc.collect()  # hooks and modules hold each other
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -19,10 +19,11 @@ from void_server.engine.conditioning import sub_seed
 from void_server.engine.flow import open_flow
 from void_server.engine.milestones import Milestones, request_key
 from void_server.engine.pipeline import PassPlan
+from void_server.engine.prompt_cache import PromptCache
 from void_server.engine.residence import Residence
 from void_server.engine.shortage import RanOut
 from void_server.engine.warped_noise import warped_noise
-from void_server.engine.weights import quick_digest, void_file
+from void_server.engine.weights import quick_digest, text_encoder_digest, void_file
 from void_server.engine.windows import latent_frames
 from void_server.progress import Progress, unwatched
 from void_wire.errors import SettingsError
@@ -49,6 +50,8 @@ class VoidEngine:
         *,
         device: str = "auto",
         memory: str = "auto",
+        speed: str = "plain",
+        prompts: Path | None = None,
         raft_weights: Path | None = None,
     ) -> None:
         """Nothing is loaded yet.
@@ -57,6 +60,8 @@ class VoidEngine:
             folder: the published layout (see ``weights.py``).
             device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
             memory: "auto" or a mode of ``memory.py``.
+            speed: one of ``speed.py``.
+            prompts: folder for what the text encoder makes of prompts; None keeps it nowhere.
             raft_weights: torchvision's RAFT-large weights, for jobs whose flow is "raft".
 
         Raises:
@@ -65,7 +70,10 @@ class VoidEngine:
         self._device = _device(device)
         self.device = str(self._device)
         self._folder, self._raft_weights = folder, raft_weights
-        self._model = Residence(folder, self._device, memory)
+        self._model = Residence(folder, self._device, memory, speed)
+        self._noise_on = "cpu" if speed == "plain" else self.device
+        self._prompts_folder = prompts
+        self._prompts: PromptCache | None = None
         self._digests: dict[str, str] = {}
 
     @classmethod
@@ -75,11 +83,15 @@ class VoidEngine:
         *,
         device: str = "auto",
         memory: str = "auto",
+        speed: str = "plain",
+        prompts: Path | None = None,
         raft_weights: Path | None = None,
         progress: Progress = unwatched,
     ) -> VoidEngine:
         """The engine of a folder of weights, settled for the default raster."""
-        engine = cls(folder, device=device, memory=memory, raft_weights=raft_weights)
+        engine = cls(
+            folder, device=device, memory=memory, speed=speed, prompts=prompts, raft_weights=raft_weights
+        )
         engine.settle(progress=progress)
         return engine
 
@@ -95,6 +107,9 @@ class VoidEngine:
         self._digests = self._digests or {
             f"void_pass{n}": quick_digest(void_file(self._folder, n)) for n in (1, 2)
         }
+        if self._prompts_folder is not None and self._prompts is None:
+            encoder = f"{text_encoder_digest(self._folder)} {self._model.pipe.vae.dtype} {self._device.type}"
+            self._prompts = PromptCache(self._prompts_folder, encoder)
 
     @property
     def memory_mode(self) -> str:
@@ -109,6 +124,7 @@ class VoidEngine:
             "engine": "void",
             **self._digests,
             "memory_mode": self._model.told,
+            "speed": self._model.speed,
             "dtype": str(self._model.pipe.vae.dtype).removeprefix("torch."),
             "device": torch.cuda.get_device_name(self._device) if cuda else platform.processor() or "cpu",
             "torch": torch.__version__,
@@ -171,6 +187,7 @@ class VoidEngine:
     ) -> Iterator[Decoded]:
         """See `remove`. Raises RanOut."""
         raster, pipe = (plate.shape[1], plate.shape[2]), self._model.pipe
+        pipe.prompts = self._prompts
         steps = {1: settings.pass1_steps, 2: settings.pass2_steps}
         guidance = {1: settings.pass1_guidance, 2: settings.pass2_guidance}
         plans = {n: PassPlan(n, steps[n], guidance[n], latents=settings.latents) for n in (1, 2)}
@@ -187,6 +204,7 @@ class VoidEngine:
                 mode=settings.warped_noise,
                 flow=flow,
                 progress=progress,
+                device=self._noise_on,
             )
             progress(Stage.PASS2, 0, settings.pass2_steps)
             return torch.from_numpy(noise)[None]

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from void_server.engine.ahead import ahead
 from void_server.engine.flow import Flow
 from void_server.engine.noise_state import Moves, NoiseState, step
 from void_server.progress import Progress
@@ -57,6 +58,7 @@ def warped_noise(
     mode: str,
     flow: Flow,
     progress: Progress,
+    device: str = "cpu",
 ) -> NDArray[np.float32]:
     """Noise that moves with ``frames``, on the latent grid; the same arguments give the same bytes.
 
@@ -73,6 +75,8 @@ def warped_noise(
         mode: "as_reference" or "corrected".
         flow: between two frames.
         progress: called with Stage.NOISE after every warped frame; Cancelled passes through.
+        device: where the noise lies on its way, flow and the finished latents alone go between; each kind of device
+            has draws of its own.
 
     Returns:
         (latent_frames, latent_channels, height, width) float32.
@@ -80,7 +84,7 @@ def warped_noise(
     Raises:
         SettingsError: unknown mode.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
     if mode == "as_reference":
         length = max(REFERENCE_FRAMES, latent_frames)
         shown = np.rint(np.linspace(0, len(frames) - 1, length)).astype(int)
@@ -99,7 +103,7 @@ def warped_noise(
         raise SettingsError(f"warped_noise is {mode!r}; choose one of as_reference, corrected.")
 
     state = NoiseState.first(size, latent_channels, generator)
-    fields = _fields(frames, shown, view, flow)
+    fields = ahead(_fields(frames, shown, view, flow))
     progress(Stage.NOISE, 0, length - 1)
     noise = []
     wanted = set(kept.tolist())
@@ -111,10 +115,8 @@ def warped_noise(
             progress(Stage.NOISE, index, length - 1)
         if index in wanted:
             noise.append(_pooled(state, pool))
-    made = np.stack(noise)
-    if mode == "as_reference":
-        return _fit(torch.from_numpy(made.astype(np.float16)).float(), latent_size)
-    return made
+    made = torch.stack(noise)
+    return _fit(made.half().float(), latent_size) if mode == "as_reference" else made.cpu().numpy()
 
 
 def fit_reference_noise(
@@ -158,13 +160,14 @@ def advance(
         keep_rest: whether what rounding to whole state pixels leaves is carried to the next step.
     """
     _, height, width = state.rest.shape
+    device = state.rest.device
     way = functional.interpolate(
-        torch.from_numpy(field)[None], size=(height, width), mode="bilinear", align_corners=False
+        torch.from_numpy(field).to(device)[None], size=(height, width), mode="bilinear", align_corners=False
     )[0]
-    way *= torch.tensor([width / field.shape[2], height / field.shape[1]])[:, None, None]
+    way *= torch.tensor([width / field.shape[2], height / field.shape[1]], device=device)[:, None, None]
     way += state.rest
     moves = Moves.of(way)
-    foreign = torch.randn(len(moves.drawn), state.noise.shape[1], generator=generator)
+    foreign = torch.randn(len(moves.drawn), state.noise.shape[1], generator=generator, device=device)
     return step(state, moves, foreign, way - way.round() if keep_rest else None)
 
 
@@ -188,15 +191,14 @@ def _spread_index(length: int, wanted: int) -> NDArray[np.int64]:
 
 def _fit(noise: torch.Tensor, size: tuple[int, int]) -> NDArray[np.float32]:
     fitted = functional.interpolate(noise, size=size, mode="bilinear", align_corners=False)
-    return np.ascontiguousarray(fitted.numpy())
+    return np.ascontiguousarray(fitted.cpu().numpy())
 
 
-def _pooled(state: NoiseState, pool: int) -> NDArray[np.float32]:
+def _pooled(state: NoiseState, pool: int) -> torch.Tensor:
     """(C, H/pool, W/pool): sums of pool x pool independent unit normals over ``pool`` are unit normal."""
     _, height, width = state.rest.shape
     blocks = state.noise.view(height // pool, pool, width // pool, pool, -1)
-    pooled: NDArray[np.float32] = (blocks.sum((1, 3)) / pool).permute(2, 0, 1).contiguous().numpy()
-    return pooled
+    return (blocks.sum((1, 3)) / pool).permute(2, 0, 1).contiguous()
 
 
 def _pool_for(latent_size: tuple[int, int]) -> int:

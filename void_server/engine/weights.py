@@ -201,6 +201,12 @@ def quick_digest(file: Path) -> str:
     return digest.hexdigest()
 
 
+def text_encoder_digest(folder: Path) -> str:
+    """A digest, in the manner of `quick_digest`, of all that decides what is made of a prompt."""
+    files = [*shards(folder, "text_encoder"), folder / "tokenizer" / "spiece.model"]
+    return hashlib.blake2b(" ".join(map(quick_digest, files)).encode(), digest_size=16).hexdigest()
+
+
 def check_weights(
     folder: Path, mismatches: Callable[[Path], dict[Path, str]] | None = None
 ) -> list[FileReport]:
