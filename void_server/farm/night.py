@@ -17,8 +17,7 @@ from statistics import NormalDist
 from void_farm.plan import split
 from void_server.engine.windows import cut_windows, latent_frames
 from void_wire.messages import FrameRange
-
-FRAMES_PER_LATENT = 4
+from void_wire.messages.noise_range import FRAMES_PER_PAIR
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Night:
 
 def segments(frames: int, segment_frames: int, overlap: int) -> list[int]:
     """Frames of each segment of a shot, as `void_farm.plan.split` cuts it. Raises SettingsError as that does."""
-    return [len(one) for one in split(FrameRange(1, frames), segment_frames, overlap, FRAMES_PER_LATENT)]
+    return [len(one) for one in split(FrameRange(1, frames), segment_frames, overlap, FRAMES_PER_PAIR)]
 
 
 def work_s(frames: int, cost: Cost) -> float:

@@ -27,7 +27,7 @@ from void_server.submission import Submission, check_crop, check_output, check_r
 from void_wire import codec
 from void_wire.errors import EmptyMatte, SettingsError, VoidError
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, VoidSettings, new_job_id
-from void_wire.messages.noise_range import FRAMES_PER_LATENT
+from void_wire.messages.noise_range import FRAMES_PER_PAIR
 
 _ROLES = (Role.PLATE, Role.QUADMASK, Role.MATTES, Role.REMOVE, Role.AFFECTED)
 
@@ -184,7 +184,7 @@ def _segments(
     numbers, every = spec.frames.numbers(), 1
     first = read_header(submission.files[Role.PLATE][numbers[0]], numbers[0])
     if spec.void is not None:
-        every = FRAMES_PER_LATENT * frames_per_answer(spec.void, first)
+        every = FRAMES_PER_PAIR * frames_per_answer(spec.void, first)
     if len(split(spec.frames, cutting.longest, cutting.overlap, every)) == 1:
         yield Segment(spec.frames, spec.frames, spec.picture)
         return
