@@ -72,7 +72,7 @@ def told_when_full() -> Iterator[None]:
 def no_room(reason: str | None) -> ServerBusy:
     """What is said when the data folder takes no more."""
     return ServerBusy(
-        f"The server cannot write to its data folder ({reason}): make room on its disk. {GOES_ON}"
+        f"The server cannot write to its data folder ({reason}): make room on its disk, or have it writable. {GOES_ON}"
     )
 
 

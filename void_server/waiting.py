@@ -45,13 +45,16 @@ class Waiting:
         return False
 
     def ran_out(self, job: str) -> None:
-        """The running job found no room: it waits until there is more than there was, and enough for its rest."""
-        need, free = self._store.rest_bytes(job), self._store.room.free_bytes()
-        not_enough = (
+        """The running job found no room: it waits until its rest has, and more where that much was there already."""
+        need, again = self._store.rest_bytes(job), time.monotonic() + AGAIN_S
+        if lack := self._lack(need):
+            self._hold(job, Wait(lack, need, until_s=again))
+            return
+        free = self._store.room.free_bytes()
+        sentence = (
             f"{free / 1e6:.1f} MB were free on the server's disk and did not suffice: make room. {GOES_ON}"
         )
-        above = free + self._store.frame_bytes(job)
-        self._hold(job, Wait(self._lack(need) or not_enough, need, above, time.monotonic() + AGAIN_S))
+        self._hold(job, Wait(sentence, need, free + self._store.frame_bytes(job), again))
 
     def look(self) -> None:
         """Now and then: let those go on that can."""

@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from held_workers import HeldWorkers
-from real_shots import ShotOnDisk, StartServer, done, make_shot, running, send, servers, void, wait_for
+from real_shots import ShotOnDisk, StartServer, done, running, send, servers, void, wait_for
 
 from void_server.config import Config
 from void_server.jobs import NOBODY, JobStore
@@ -25,6 +25,7 @@ from void_wire.errors import ServerBusy
 from void_wire.messages import JobStatus, Role, State
 
 MIB = 2**20
+pytestmark = pytest.mark.timeout(150)  # whoever waits for ever fails
 
 
 class Disk:
@@ -43,6 +44,24 @@ class Disk:
     def free(self) -> None:
         """Remove it again."""
         self._filler.unlink()
+
+    @contextlib.contextmanager
+    def full(self) -> Iterator[None]:
+        """There is no room at all meanwhile."""
+        self.fill(0)
+        yield
+        self.free()
+
+    @contextlib.contextmanager
+    def read_only(self) -> Iterator[None]:
+        """The jobs cannot be written meanwhile."""
+        jobs = str(self.folder / "data" / "jobs")
+        subprocess.run(["mount", "--bind", jobs, jobs], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,ro,bind", jobs], check=True)
+            yield
+        finally:
+            subprocess.run(["umount", jobs], check=True)
 
 
 @pytest.fixture
@@ -107,21 +126,26 @@ def test_an_upload_waits_for_room_and_goes_on(
         assert wait_for(client, spec.job, done).waits == ""
 
 
+@pytest.mark.parametrize(("trouble", "says"), [(Disk.full, ""), (Disk.read_only, "Read-only file system")])
 def test_a_job_whose_frames_find_no_room_is_queued_again_and_done_once_there_is(
-    start_server: StartServer, held: HeldWorkers, disk: Disk, tmp_path: Path
+    shot: ShotOnDisk,
+    start_server: StartServer,
+    held: HeldWorkers,
+    disk: Disk,
+    trouble: Callable[[Disk], contextlib.AbstractContextManager[None]],
+    says: str,
 ) -> None:
-    shot = make_shot(tmp_path / "larger", frames=3, size=(135, 240))
     server = start_server(weights=None)
     with Client(server.address) as client:
         send(client, shot, "waits-job-1")
         wait_for(client, "waits-job-1", running)
-        disk.fill(0)
-        held.let_go("waits-job-1")
-        stopped = wait_for(client, "waits-job-1", waiting)
-        assert "void jobs --purge" in stopped.waits
-        disk.free()
+        with trouble(disk):
+            held.let_go("waits-job-1")
+            stopped = wait_for(client, "waits-job-1", waiting)
+            assert "void jobs --purge" in stopped.waits
+            assert says in stopped.waits
         status = wait_for(client, "waits-job-1", done)
-        assert (status.ready[Role.RESULT], status.error) == ([1001, 1002, 1003], "")
+        assert (status.ready[Role.RESULT], status.error) == ([1001, 1002], "")
     log = (disk.folder / "data" / "server.log").read_text()
     assert log.count("job waits-job-1 waits: ") == 1
     assert not list(disk.folder.rglob("*.part"))
