@@ -90,6 +90,12 @@ def test_what_lies_in_the_bundle_moves_with_it(tmp_path):
     assert shot.output == "results/a/a.%04d.exr"
 
 
+def test_paths_are_those_that_a_farm_maps(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "s")
+    line = row(make_shot(tmp_path / "s", 3), "a", plate=f"{tmp_path}/bundle/../link/plate.%04d.exr")
+    assert planned(line, tmp_path).shot.inputs[Role.PLATE] == f"{tmp_path}/link/plate.%04d.exr"
+
+
 def test_a_segment_with_nothing_marked_is_the_plate(tmp_path):
     made = make_shot(tmp_path / "s", 20)
     for frame in range(1001, 1013):

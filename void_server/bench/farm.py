@@ -145,12 +145,12 @@ def disturbed(kind: str, folder: Path, bundle: Path, reference: Mapping[str, str
 
 
 def disturb(kind: str, folder: Path, index: int, delay_s: float) -> tuple[int, float | None]:
-    """Run the bundle in ``folder`` and do ``kind`` to it ``delay_s`` after the segment ``index`` is done.
+    """Run a segment of the bundle in ``folder`` and the next, and do ``kind`` ``delay_s`` after the first is done.
 
     Returns the run's exit code, and after how many seconds its server was gone; None: not within GONE_S.
     """
     done = folder / BUNDLE / SEGMENTS / f"{index:04d}" / "done.json"
-    runner = start(folder)
+    runner = start(folder, "--step", "remove", "--job-param", f"Segments={index}-{index + 1}")
     _wait(lambda: done.is_file() or runner.poll() is not None)
     server = server_of(folder)
     time.sleep(delay_s)

@@ -53,10 +53,16 @@ class _Part:
     done: Done
 
     def digest(self, frame: int) -> str:
-        return self.done.digests[self.task.segment.frames.numbers().index(frame)]
+        """Of the frame's file, as it was noted."""
+        return self.done.digests[self._position(frame)]
 
     def signs(self, frame: int) -> Signs:
-        return self.done.signs[self.task.segment.frames.numbers().index(frame)]
+        """Of the frame, as they were noted."""
+        return self.done.signs[self._position(frame)]
+
+    def _position(self, frame: int) -> int:
+        frames = self.task.segment.frames
+        return (frame - frames.first) // frames.step
 
 
 def finish(plan: Plan, places: Places, tell: Callable[[str, float], None]) -> dict[str, Finished]:
@@ -111,18 +117,11 @@ def _part(plan: Plan, task: Task, places: Places) -> _Part:
         lacking = f"{named_frames(missing)} of {task} {'is' if len(missing) == 1 else 'are'} missing"
         why = f" ({failed.sentence})" if failed else ""
         raise MissingFrames(f"{lacking if missing else f'{task} was not completed'}{why}; {again}.")
-    broken = [
-        frame
-        for frame in spec.frames.numbers()
-        if not _has(folder.frame(frame), done, frame, spec.frames.numbers())
-    ]
+    part = _Part(task, folder, done)
+    broken = [frame for frame in spec.frames.numbers() if _digest(folder.frame(frame)) != part.digest(frame)]
     if broken:
         raise MissingFrames(f"{named_frames(broken)} of {task} is not what was written there; {again}.")
-    return _Part(task, folder, done)
-
-
-def _has(path: Path, done: Done, frame: int, numbers: list[int]) -> bool:
-    return _digest(path) == done.digests[numbers.index(frame)]
+    return part
 
 
 def _digest(path: Path) -> str:

@@ -5,6 +5,7 @@ Its files are looked at once, and everything is found out that its segments must
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -68,11 +69,11 @@ def plan_shot(
     Raises ShotError or SettingsError, which name the shot.
     """
     picture, void = settings_of(options)
-    patterns = {role: str(options[role.value]) for role in _ROLES if options.get(role.value)}
+    patterns = {role: _plain(str(options[role.value])) for role in _ROLES if options.get(role.value)}
     if Role.PLATE not in patterns or len(patterns) < 2:
         raise SettingsError("What to remove? Give plate with quadmask, mattes, or remove (and affected).")
     name = str(options["shot"] or shot_name(patterns[Role.PLATE]))
-    output = str(options["out"] or bundle / "results" / name / f"{name}.%04d.exr")
+    output = _plain(str(options["out"] or bundle / "results" / name / f"{name}.%04d.exr"))
     frames = frame_range(options["range_"], options["handles"])
     asked = _Asked(
         name, patterns, output, frames, str(options["engine"]), options["prompt"] or "", picture, void
@@ -170,10 +171,15 @@ def _inputs(asked: _Asked, bundle: Path) -> dict[Role, str]:
     return {role: _placed(pattern, bundle) for role, pattern in asked.patterns.items()}
 
 
+def _plain(pattern: str) -> str:
+    """Absolute and without ``..``, so that a farm's roots are found in it; links stay, since farms map those."""
+    return os.path.abspath(pattern)  # noqa: PTH100 - resolve() follows links
+
+
 def _placed(pattern: str, bundle: Path) -> str:
-    """Absolute; of what lies in the bundle as seen from there, so that the bundle may be moved."""
-    path, home = Path(pattern).absolute(), bundle.absolute()
-    return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
+    """Of what lies in the bundle as seen from there, so that the bundle may be moved; else as it is."""
+    path, home = Path(pattern), Path(_plain(str(bundle)))
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else pattern
 
 
 def _segments(
