@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -266,7 +267,7 @@ def client_killed(ground: Ground, count: int) -> list[Finding]:
 
 def runner_killed(ground: Ground, count: int) -> list[Finding]:
     """Row 3: a farm's runner dies; the server that was started with ``--exit-with`` leaves, and its worker."""
-    slowest_s, left = 0.0, 0
+    slowest_s, left, before_mb = 0.0, 0, _gpu_used_mb()
     for _ in range(count):
         with (
             subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as runner,
@@ -285,8 +286,28 @@ def runner_killed(ground: Ground, count: int) -> list[Finding]:
     return [
         Finding(f"{left} processes left of {count} servers with a job at work", left == 0),
         at_most("gone after", slowest_s, 5, "s"),
-        Finding("GPU memory: not measured, no GPU here", None),
+        _gpu_idle(before_mb),
     ]
+
+
+def _gpu_used_mb() -> float | None:
+    """What is in use on the first GPU; None without one."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return None
+    query = [command, "--id=0", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    told = subprocess.run(query, capture_output=True, text=True, check=False)
+    return None if told.returncode else float(told.stdout)
+
+
+def _gpu_idle(before_mb: float | None) -> Finding:
+    """Whether a GPU is as empty as it was."""
+    after_mb = _gpu_used_mb()
+    if before_mb is None or after_mb is None:
+        return Finding("GPU memory: not measured, no GPU here", None)
+    return Finding(
+        f"GPU memory in use: {before_mb:.0f} MB before, {after_mb:.0f} after", after_mb <= before_mb + 64
+    )
 
 
 def _until_held(client: Client, job: str, files: int) -> JobStatus:
