@@ -190,7 +190,9 @@ def _removed(
         status = _submitted(client, spec)
         try:
             if status.state is State.RECEIVING:
-                client.upload(spec, files, lambda done, of: tell("send", 0.0))
+                client.upload(
+                    spec, files, lambda done, of: tell("send", 0.0), lambda why: tell(f"wait: {why}", 0.0)
+                )
             status = client.watch(spec.job)
             while True:
                 tell(*_how_far(status))
@@ -232,6 +234,8 @@ def _cancel(server: str | Connection, job: str) -> None:
 
 
 def _how_far(status: JobStatus) -> tuple[str, float]:
+    if status.waits:
+        return f"wait: {status.waits}", 0.0
     if status.state is State.QUEUED:
         return f"queue, place {status.queue_place}", 0.0
     if status.stage is None:
