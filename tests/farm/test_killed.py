@@ -1,5 +1,6 @@
 """A night that is killed in every way, once each; ``void bench farm`` does it as often as farms do."""
 
+import pytest
 from farm_bundles import read_plan
 
 from void_farm.bundle import SEGMENTS
@@ -8,6 +9,7 @@ from void_server.farm.places import Places
 from void_server.farm.task import Work, is_done, run
 
 
+@pytest.mark.timeout(900)  # five sessions of processes, on machines that do more than this
 def test_every_next_run_goes_on_and_the_last_completes_it(tmp_path, start_server):
     kinds = list(farm.RUNS)
     whole = farm.write_bundle(tmp_path / "whole", len(kinds) + 1)

@@ -40,6 +40,7 @@ def openjd(folder: Path, *arguments: str) -> tuple[int, str]:
 ALL = ("--step", "finish", "--run-dependencies")
 
 
+@pytest.mark.timeout(900)  # two sessions of processes, on machines that do more than this
 def test_three_shots_with_the_model(tmp_path):
     shots = [make_shot(tmp_path / name, count, seed=count) for name, count in (("a", 18), ("b", 6), ("c", 5))]
     night = table(tmp_path / "night.csv", [row(shot, shot.folder.name, **TINY) for shot in shots])
