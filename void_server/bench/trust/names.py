@@ -28,7 +28,7 @@ HEADS = (
 )  # fmt: skip
 TAILS = (
     "x", "good-job-1", "passwd\0.exr", "a\nb", "a b", "\u2215x", "$HOME", "`id`", "$(id)", "x;id", "x|id", "{0}", "%s",
-    "\u202ex", "x.",
+    "\u202ex", "x.", "x%00.exr", "x\t",
 )  # fmt: skip
 ALONE = (
     "", ".", "..", "...", "/", "\\", "~", "-", "--data-dir", "-rf", "CON", "NUL", "COM1", "aux.exr", ".hidden-job",
