@@ -21,7 +21,7 @@ import OpenImageIO
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from real_shots import TINY_MODEL, ShotOnDisk, make_shot, void
+from real_shots import TINY_MODEL, ShotOnDisk, make_shot, void, wait_for
 
 from void_server import cli, local_server
 from void_server.frames.exr import write_frame
@@ -30,7 +30,6 @@ from void_wire import messages
 from void_wire.client import ENDED, Client
 from void_wire.errors import (
     ProtocolError,
-    ServerBusy,
     SettingsError,
     ShotError,
     TransportError,
@@ -783,41 +782,38 @@ def test_a_disk_that_fills_up_at_the_client(
 
 
 @needs_full
-def test_a_full_disk_at_the_server(
-    shot: ShotOnDisk, say: Say, server: local_server.LocalServer, data_dir: Path, tmp_path: Path
+def test_a_full_disk_at_the_server_is_waited_for(
+    shot: ShotOnDisk, say: Say, data_dir: Path, tmp_path: Path
 ) -> None:
-    job = "full-server-1"
-    received = data_dir / "jobs" / job / "plate"
+    received = data_dir / "jobs" / "full-server-1" / "plate"
     fill(received / "1003.exr")
-    arguments = (*DRAFT, *sequences(shot), "--out", tmp_path / "r.%04d.exr", "--job", job)
-    sentence = sentence_of(*say("submit", *arguments))
-    size = shot.path(Role.PLATE, 1003).stat().st_size
-    assert sentence == (
-        f"The server's disk is full: frame 1003 of the plate needs {size} bytes more. Free space there, then submit "
-        f"job {job} again; what was received is kept."
+    code, told = say(
+        "submit", *DRAFT, *sequences(shot), "--out", tmp_path / "r.%04d.exr", "--job", "full-server-1"
     )
-    assert not list(received.glob("1003*"))
-    with Client(server.address) as client:
-        client.connect()
-        status = client.watch(job)
-        assert status.state is State.RECEIVING
-        assert 0 < status.received < status.expected
-    code, told = say("submit", *arguments)
     assert code == 0, told
+    assert "Waits: The server cannot write to its data folder (No space left on device)" in " ".join(
+        told.split()
+    )
     assert len(list(tmp_path.glob("r.*.exr"))) == FRAMES
+    assert sorted(path.name for path in received.iterdir()) == [
+        f"{frame}.exr" for frame in shot.frames.numbers()
+    ]
 
 
 @needs_full
-def test_a_disk_that_is_full_when_the_result_is_written(
+def test_a_job_whose_result_finds_the_disk_full_waits_and_lets_others_pass(
     shot: ShotOnDisk, server: local_server.LocalServer, data_dir: Path
 ) -> None:
     with Client(server.address) as client:
         spec = shot.spec("full-server-2")
-        fill(data_dir / "jobs" / spec.job / "result" / "1004.exr")
-        status = through(client, shot, spec)
-        assert status.state is State.FAILED
-        assert isinstance(from_code(status.error_code, status.error), ServerBusy)
-        assert re.match(r"Frame 1004 could not be saved: .*1004.exr needs up to \d+ bytes", status.error)
+        made = data_dir / "jobs" / spec.job / "result"
+        fill(made / "1004.exr")
+        client.submit(spec)
+        client.upload(spec, shot.files)
+        status = wait_for(client, spec.job, lambda status: bool(status.waits))
+        assert re.search(r"make room\. The job goes on by itself, and what is there is kept", status.waits)
         assert status.ready[Role.RESULT] == [1001, 1002, 1003]
-        assert not list((data_dir / "jobs" / spec.job / "result").glob("1004*"))
+        assert not (made / "1004.exr").exists()
         assert through(client, shot, shot.spec("full-server-3")).state is State.DONE
+        client.cancel(spec.job)
+        assert ended(client, spec.job).state is State.CANCELLED

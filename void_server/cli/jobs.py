@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import time
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,13 +63,17 @@ def top(
     with Client(server, patience_s=5.0) as client, contextlib.suppress(KeyboardInterrupt):
         devices = client.connect().devices
         head = f"{len(devices)} worker{'s' * (len(devices) != 1)} at {client.address}: {', '.join(devices)}"
+        leave = threading.Event()
+        signal.signal(
+            signal.SIGINT, lambda *_: leave.set()
+        )  # an exception may fall where Python passes over it
         with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
-            while True:
+            while not leave.is_set():
                 mine, others = client.jobs(), client.others()
                 going = [status for status in mine if status.state not in ENDED]
                 ended = [status for status in mine if status.state in ENDED]
                 live.update(Group(head, _tables([*going, *ended[:SHOWN_ENDED]], others)), refresh=True)
-                time.sleep(every_s)
+                leave.wait(every_s)
 
 
 @app.command()
