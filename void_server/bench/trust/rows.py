@@ -48,7 +48,7 @@ ROWS = (
         1,
         "server killed (-9) anywhere: no frame lost or doubled, same bits, goes on within load + 5 s",
         20,
-        2,
+        1,
         kills.server_killed,
     ),
     Row(
@@ -89,7 +89,7 @@ ROWS = (
         "mutated messages, a two-hundredth of hypothesis' and a hundredth of garbage connections: alive, each answered "
         "or dropped, memory <= 50 MB, next job same bits",
         1_000_000,
-        3_000,
+        1_500,
         floods.mutants,
     ),
     Row(
@@ -112,14 +112,14 @@ ROWS = (
         13,
         "bits flipped on the way: every one caught; under keys the job goes on",
         500,
-        20,
+        8,
         links.bits_flipped,
     ),
     Row(
         14,
         "line cut, 1 Mbit/s, 200 ms: the job is whole, >= 80 % of the slow line used",
         50,
-        3,
+        2,
         links.lines_cut_slow_and_late,
     ),
     Row(
@@ -142,7 +142,7 @@ ROWS = (
         19,
         "clock +/- 1 h, jobs of a soak: no drift, memory <= 1 MB / 1000 jobs, files constant",
         10_000,
-        12,
+        6,
         endurance.soak,
     ),
     Row(20, "protocol N-1, N+1: refused clearly, never a hang", 2, 2, versions.skew),
