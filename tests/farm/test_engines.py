@@ -2,12 +2,14 @@
 
 import shlex
 import tkinter
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_shots import void
 
 from void_server.farm.engines import deadline, opencue, tractor
 from void_server.farm.engines.work import INDEX, Step, Work
@@ -195,6 +197,12 @@ def test_a_command_comes_out_of_an_opencue_specification_as_it_went_in(path: str
     found: Any = ElementTree.fromstring(xml.partition("\n")[2].partition("\n")[2])
     cmd = found.find("job/layers/layer/cmd").text
     assert shlex.split(cmd.replace("#IFRAME#", "1")) == [word.replace(INDEX, "1") for word in command]
+
+
+def test_a_night_for_rqd_has_a_user_that_is_not_root(tmp_path: Path) -> None:
+    told = void("farm", "opencue", tmp_path, "--show", "testing", "--uid", 0)
+    assert told.returncode == 1
+    assert "name who it is to run as with --user and --uid" in told.stderr
 
 
 def test_what_an_engine_would_misread_is_refused() -> None:

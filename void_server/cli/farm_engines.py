@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from void_wire.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +34,11 @@ def opencue(
     """Write the bundle's job for OpenCue, and print the command that launches it."""
     from void_server.farm.engines import opencue as engine
 
-    who, number = user or getpass.getuser(), os.getuid() if uid is None else uid
+    who, number = user or getpass.getuser(), _own_uid() if uid is None else uid
+    if not number:
+        raise SettingsError(
+            "RQD runs nothing as root (uid 0): name who it is to run as with --user and --uid."
+        )
     _hand(
         bundle,
         lambda work: engine.handed(work, show=show, shot=shot, user=who, uid=number, facility=facility),
@@ -69,6 +76,12 @@ def tractor(
     from void_server.farm.engines import tractor as engine
 
     _hand(bundle, lambda work: engine.handed(work, gpu_service=gpu_service, service=service))
+
+
+def _own_uid() -> int:
+    if sys.platform == "win32":
+        raise SettingsError("This machine has no user numbers: give the farm's with --uid.")
+    return os.getuid()
 
 
 def _hand(bundle: Path, engine: Callable[[Work], Handed]) -> None:

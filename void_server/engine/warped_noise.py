@@ -29,11 +29,10 @@ from void_server.engine.noise_state import Moves, NoiseState, step
 from void_server.progress import Progress
 from void_wire.errors import SettingsError
 from void_wire.messages import Stage
+from void_wire.messages.noise_range import FRAMES_PER_LATENT
 
 LATENT_CHANNELS = 16
 """Channels of the model's VAE; the axis of this size is the channel axis of a stored noise."""
-FRAMES_PER_LATENT = 4
-"""The VAE's temporal factor: latent 0 is frame 0, latent k ends at frame 4k."""
 REFERENCE_FRAMES = 72
 """Noise frames the reference makes of any clip."""
 REFERENCE_SIZE = (480, 720)

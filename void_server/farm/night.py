@@ -121,10 +121,10 @@ def nights(shots: Sequence[int], overlap: int, site: Site, cost: Cost) -> list[N
     return [simulate(shots, one, overlap, site, cost) for one in (*tried, max(longest, 3 * overlap))]
 
 
-def best(nights: Sequence[Night]) -> Night:
+def best(found: Sequence[Night]) -> Night:
     """The shortest; of those within one per cent the one of the fewest tasks, which has the fewest joints."""
-    least = min(night.hours for night in nights)
-    return min((one for one in nights if one.hours <= 1.01 * least), key=lambda one: one.tasks)
+    least = min(night.hours for night in found)
+    return min((one for one in found if one.hours <= 1.01 * least), key=lambda one: one.tasks)
 
 
 @dataclass(frozen=True)
