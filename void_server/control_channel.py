@@ -110,6 +110,7 @@ class ControlChannel:
             except zmq.Again:
                 return
             self.active_at = time.monotonic()
+            self.listener.heard(parts[0])
             if len(parts) != 2:
                 continue
             peer, data = parts[0].bytes, parts[1].buffer

@@ -78,7 +78,7 @@ class FrameChannel:
             if self._socket in events:
                 try:
                     parts = self._socket.recv_multipart(copy=False)
-                    descriptor = _descriptor(parts[0])
+                    descriptor = self._listener.heard(parts[0])
                     if parts[0].bytes not in self._cut_off:
                         self._send(descriptor, *self._serve(parts, descriptor))
                 except Exception:
@@ -142,14 +142,6 @@ class FrameChannel:
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-
-
-def _descriptor(part: zmq.Frame) -> int:
-    """Of the connection that a message came by; -1 when ZeroMQ knows it no more."""
-    try:
-        return int(part.get(zmq.SRCFD))
-    except zmq.ZMQError:
-        return -1
 
 
 def _refusal(message: FrameHeader | FetchFrame, error: VoidError) -> bytes:

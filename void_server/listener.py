@@ -18,11 +18,12 @@ _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
 class Listener:
-    """Binds ``socket`` behind the gate, and hangs up on whoever comes beyond the limit.
+    """Binds ``socket`` behind the gate, and keeps within the limit of connections.
 
     ZeroMQ knows no such limit: every connection is a file descriptor, and a server without one left can open neither
-    its database nor a frame. (To unbind would drop those who are connected.) A client that was hung up on comes again
-    by itself, as after a restart.
+    its database nor a frame. (To unbind would drop those who are connected.) Who comes beyond it takes the place of
+    whoever has been silent for longest since it came, so that connections which say nothing keep nobody out; where all
+    have spoken it is hung up on. A client that was hung up on comes again by itself, as after a restart.
 
     Args:
         gate: who gets in.
@@ -34,7 +35,10 @@ class Listener:
     def __init__(self, gate: Gate, socket: zmq.Socket[bytes], address: str, max_connections: int) -> None:
         self._socket = socket
         self._max_connections = max_connections
-        self._connected: set[int] = set()  # file descriptors
+        # file descriptors, each in one of these
+        self._silent: dict[int, None] = {}  # in the order in which they came
+        self._spoken: set[int] = set()
+        self._leaving: set[int] = set()  # hung up on; ZeroMQ has not said yet that it is closed
         self._full = False
         self.monitor = socket.get_monitor_socket(_EVENTS)
         gate.bind(socket, address)
@@ -43,27 +47,49 @@ class Listener:
     @property
     def connections(self) -> int:
         """How many there are. Any thread."""
-        return len(self._connected)
+        return len(self._silent) + len(self._spoken) + len(self._leaving)
+
+    def heard(self, part: zmq.Frame) -> int:
+        """A message with this part came: returns the descriptor of its connection, -1 when ZeroMQ knows it no more."""
+        try:
+            descriptor = int(part.get(zmq.SRCFD))
+        except zmq.ZMQError:
+            return -1
+        if descriptor not in self._spoken:
+            self.count()  # that it came was said before
+        if descriptor in self._silent:
+            del self._silent[descriptor]
+            self._spoken.add(descriptor)
+        return descriptor
 
     def count(self) -> None:
         """Take note of who came and left. Call when ``monitor`` has news."""
         while self.monitor.poll(0):
             event = recv_monitor_message(self.monitor)
-            if event["event"] == zmq.EVENT_DISCONNECTED:
-                self._connected.discard(event["value"])
-                self._full = self._full and len(self._connected) >= self._max_connections
-                continue
-            self._connected.add(event["value"])
-            if len(self._connected) > self._max_connections:
-                self.hang_up(event["value"])
-                if not self._full:
-                    log.warning(
-                        "%s has %d connections, its limit (max_connections): nobody new gets in until one leaves; "
-                        "raise the limit if these are artists and farm nodes",
-                        self.address,
-                        self._max_connections,
-                    )
-                self._full = True
+            descriptor = event["value"]
+            self._silent.pop(descriptor, None)
+            self._spoken.discard(descriptor)
+            self._leaving.discard(descriptor)
+            if event["event"] == zmq.EVENT_ACCEPTED:
+                self._silent[descriptor] = None
+                if len(self._silent) + len(self._spoken) > self._max_connections:
+                    self._make_room()
+            elif self.connections < self._max_connections:
+                self._full = False
+
+    def _make_room(self) -> None:
+        silent = next(iter(self._silent))
+        del self._silent[silent]
+        self._leaving.add(silent)
+        self.hang_up(silent)
+        if not self._full:
+            log.warning(
+                "%s has %d connections, its limit (max_connections): one that is silent is hung up on for each that "
+                "comes, and who comes when there is none; raise the limit if these are artists and farm nodes",
+                self.address,
+                self._max_connections,
+            )
+        self._full = True
 
     def hang_up(self, descriptor: int) -> None:
         """Shut a connection that ZeroMQ accepted; ZeroMQ closes it then, and says so.

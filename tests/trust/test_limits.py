@@ -132,7 +132,7 @@ def test_every_limit_is_in_the_table_as_it_is() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts in /proc")
-def test_connections_are_bounded_and_those_there_are_kept(
+def test_connections_are_bounded_and_silent_ones_make_room(
     start_server: StartServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOID_MAX_CONNECTIONS", "12")
@@ -152,10 +152,10 @@ def test_connections_are_bounded_and_those_there_are_kept(
         while descriptors() - before > 2 * 12 and time.monotonic() < hung_up_by:
             time.sleep(0.05)
         assert descriptors() - before <= 2 * 12
-        assert first.watch("job-00001").state is State.RECEIVING  # who was there is served
-        stack.close()
-        with Client(server.address, patience_s=10) as another:
+        assert first.watch("job-00001").state is State.RECEIVING  # who has spoken keeps its place
+        with Client(server.address, patience_s=10) as another:  # and who comes has that of a silent one
             assert another.connect().protocol == 1
+        stack.close()
     log = (tmp_path / "data" / "server.log").read_text()
     assert "has 12 connections, its limit (max_connections)" in log
 
