@@ -1,7 +1,10 @@
 """A run that was cut short is taken up where it was, to the bits of one that was not."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -23,6 +26,9 @@ REQUESTS = {
         settings(window_frames=21, window_seeds=(WindowSeed(1, 77), WindowSeed(3, 9))),
     ),
 }
+LONGER = (13, settings(passes=2))
+"""Decoded in more than one piece."""
+
 CUTS = [
     (Stage.PASS1, 1),
     (Stage.PASS1, 2),
@@ -72,6 +78,17 @@ def run(
     return made, told
 
 
+@contextmanager
+def decoder_of(engine: VoidEngine) -> Iterator[list[None]]:
+    """A list with an entry for every call of the decoder."""
+    calls: list[None] = []
+    hook = engine._model.pipe.vae.decoder.register_forward_hook(lambda *_: calls.append(None))
+    try:
+        yield calls
+    finally:
+        hook.remove()
+
+
 def steps_of(told: list[tuple[Stage, int]], stage: Stage) -> list[int]:
     return [step for one, step in told if one is stage and step]
 
@@ -96,21 +113,33 @@ def test_a_run_goes_on_after_the_step_it_was_killed_in(engine: VoidEngine, tmp_p
 def test_a_run_that_was_killed_while_it_decoded_only_decodes_again(
     engine: VoidEngine, tmp_path: Path, passes: int
 ) -> None:
-    plate, quadmask = shot(13, (32, 32))
-    wanted = settings(passes=2)
-    whole = list(engine.remove(plate, quadmask, "a table", wanted))
-    stream = engine.remove(plate, quadmask, "a table", wanted, milestones=tmp_path)
+    with decoder_of(engine) as calls:
+        whole, _ = run(engine, LONGER, None)
+    of_a_pass = len(calls) // 2
+    folder = tmp_path / "kept"
+    stream = engine.remove(*shot(13, (32, 32)), "a table", LONGER[1], milestones=folder)
     while next(stream).passes < passes:
         pass
-    stream.close()  # as a kill leaves it: what was given out is lost, what was kept lies in the folder
-    told: list[tuple[Stage, int]] = []
-    made = list(
-        engine.remove(
-            plate, quadmask, "a table", wanted, lambda stage, step, _: told.append((stage, step)), tmp_path
-        )
-    )
+    copytree(folder, tmp_path / "killed")  # as a kill leaves it
+    stream.close()
+    assert not list(folder.glob("*.part"))
+    with decoder_of(engine) as calls:
+        made, told = run(engine, LONGER, tmp_path / "killed")
+    assert len(calls) == of_a_pass * (3 - passes)
     assert steps_of(told, Stage.PASS1) == []
     assert steps_of(told, Stage.PASS2) == ([] if passes == 2 else [1, 2, 3])
+    for number in (1, 2):
+        assert joined(made, number).tobytes() == joined(whole, number).tobytes()
+
+
+@pytest.mark.parametrize("name", ["longer", "two of three windows done anew"])
+def test_a_run_that_was_decoded_reads_its_frames(engine: VoidEngine, tmp_path: Path, name: str) -> None:
+    request = {**REQUESTS, "longer": LONGER}[name]
+    whole, _ = run(engine, request, tmp_path)
+    with decoder_of(engine) as calls:
+        made, told = run(engine, request, tmp_path)
+    assert not calls
+    assert {stage for stage, step in told if step} == set()
     for number in (1, 2):
         assert joined(made, number).tobytes() == joined(whole, number).tobytes()
 
@@ -163,6 +192,23 @@ def test_a_folder_that_takes_nothing_costs_the_milestone_alone(engine: VoidEngin
     (tmp_path / "file").write_text("no folder")
     made, _ = run(engine, REQUESTS["one window"], tmp_path / "file" / "below")
     assert joined(made, 2).shape[0] == 6
+
+
+@pytest.mark.parametrize("damage", ["cut short", "no array", "of another request"])
+def test_damaged_frames_are_decoded_again(engine: VoidEngine, tmp_path: Path, damage: str) -> None:
+    whole, _ = run(engine, LONGER, tmp_path)
+    (path,) = tmp_path.glob("pass2-*.npy")
+    if damage == "of another request":
+        other = path.rename(path.with_name("pass2-ffff.npy"))
+    else:
+        path.write_bytes(path.read_bytes()[:-100] if damage == "cut short" else b"no array")
+    with decoder_of(engine) as calls:
+        made, _ = run(engine, LONGER, tmp_path)
+    assert calls
+    assert joined(made, 2).tobytes() == joined(whole, 2).tobytes()
+    assert path.exists()
+    if damage == "of another request":
+        assert not other.exists()
 
 
 def test_saving_rests_so_that_it_takes_a_small_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,8 @@ GONE_S = 8.0
 """A server without its runner is gone after this: it looks once a second, and lets a step end for three."""
 
 BUNDLE, LOG = "bundle", "log.txt"
+COMMANDS = 3
+"""A session has started these when it is at its second segment: the server, and two segments."""
 
 PATIENCE_S = 120.0
 
@@ -72,7 +74,7 @@ def _row(kind: str, count: int, folder: Path, bundle: Path, reference: Mapping[s
             folder / f"{kind.replace(' ', '_')}_{at}",
             bundle,
             reference,
-            float(chance.uniform(0.0, 1.5)),
+            float(chance.uniform(0.2, 1.7)),
         )
         for at in range(count)
     ]
@@ -145,13 +147,19 @@ def disturbed(kind: str, folder: Path, bundle: Path, reference: Mapping[str, str
 
 
 def disturb(kind: str, folder: Path, index: int, delay_s: float) -> tuple[int, float | None]:
-    """Run a segment of the bundle in ``folder`` and the next, and do ``kind`` ``delay_s`` after the first is done.
+    """Run a segment of the bundle in ``folder`` and the next, and do ``kind`` ``delay_s`` after the second has begun.
+
+    Not between the two: `openjd run` hangs where a signal comes while it starts a command (its handler waits for what
+    it interrupted).
 
     Returns the run's exit code, and after how many seconds its server was gone; None: not within GONE_S.
     """
-    done = folder / BUNDLE / SEGMENTS / f"{index:04d}" / "done.json"
+    log = folder / LOG
+    before = log.stat().st_size if log.exists() else 0
     runner = start(folder, "--step", "remove", "--job-param", f"Segments={index}-{index + 1}")
-    _wait(lambda: done.is_file() or runner.poll() is not None)
+    _wait(
+        lambda: log.read_bytes()[before:].count(b"Command started") >= COMMANDS or runner.poll() is not None
+    )
     server = server_of(folder)
     time.sleep(delay_s)
     if kind == "server killed":
@@ -160,7 +168,11 @@ def disturb(kind: str, folder: Path, index: int, delay_s: float) -> tuple[int, f
         runner.kill()
     else:
         runner.send_signal(signal.SIGTERM if kind == "runner terminated" else signal.SIGINT)
-    exit_code = runner.wait(timeout=PATIENCE_S)
+    try:
+        exit_code = runner.wait(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        runner.kill()
+        raise
     left_s = _gone_after(server)
     shutil.rmtree(folder / "tmp")  # a runner that was killed leaves its session's folder
     return exit_code, left_s

@@ -1,7 +1,8 @@
 """How far the model has come with a clip, on disk: a run of the same request takes up from there, to the same bits.
 
 A milestone is what a pass has between two steps: its latents, and those of the windows that are done anew. The
-samplers keep nothing else from one step to the next (DDIM without noise of its own).
+samplers keep nothing else from one step to the next (DDIM without noise of its own). After its last step a pass leaves
+its decoded frames too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from void_server.engine import kept_frames
+from void_server.engine.kept_frames import Chunks
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +91,24 @@ class Milestones:
         except (OSError, SafetensorError) as error:
             log.warning("step %d of pass %d is not kept (%s)", milestone.step, pass_number, error)
 
+    def frames(self, pass_number: int) -> Chunks | None:
+        """All frames of a pass that was decoded; None where it was not."""
+        kept = kept_frames.read(self._frames_file(pass_number))
+        if kept is not None:
+            log.info("pass %d was decoded: its frames are there", pass_number)
+        return kept
+
+    def keep_frames(self, pass_number: int, chunks: Chunks, length: int) -> Chunks:
+        """``chunks`` as they come, kept for `frames` when all of their ``length`` frames have come."""
+        for of_another in self._folder.glob(f"pass{pass_number}-*"):
+            of_another.unlink(missing_ok=True)
+        return kept_frames.keeping(chunks, self._frames_file(pass_number), length)
+
     def _file(self, pass_number: int) -> Path:
         return self._folder / f"pass{pass_number}.safetensors"
+
+    def _frames_file(self, pass_number: int) -> Path:
+        return self._folder / f"pass{pass_number}-{self._key}.npy"
 
 
 def request_key(said: Iterable[str], pictures: Iterable[NDArray[np.generic]]) -> str:

@@ -315,7 +315,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
     def decode_stages(
         self, latents: torch.Tensor, redone: Sequence[Redone], windows: list[Window]
-    ) -> Iterator[list[torch.Tensor]]:
+    ) -> Generator[list[torch.Tensor], None, None]:
         """Chunks of frames as ``decode`` gives them: of the clip, then of the clip with each window done anew.
 
         Each stage differs from the one before in the frames of its window alone, to the bit: the decoder would let a
@@ -369,12 +369,19 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         padded = self.prepare_plate(plate, raster, length)
         quadmask = self.prepare_quadmask(quadmask, raster, length)
         try:
+            passes = [plan for plan in (pass1, pass2) if plan]
+            decoded = {plan.number: milestones.frames(plan.number) if milestones else None for plan in passes}
             # 4. prompt, for both passes while the text encoder is on the device
             with memory_for("while the prompt was read"):
-                text = {plan.number: self.encode_text(prompt, plan) for plan in (pass1, pass2) if plan}
+                text = {
+                    plan.number: self.encode_text(prompt, plan) for plan in passes if not decoded[plan.number]
+                }
 
             def run(plan: PassPlan, drawn: Callable[[], list[torch.Tensor]]) -> Iterator[list[torch.Tensor]]:
                 # 3. condition, 6. denoise, 7. decode
+                if (there := decoded[plan.number]) is not None:
+                    yield from there
+                    return
                 before = milestones.last(plan.number) if milestones else None
                 if before is None:
                     with memory_for(f"while noise for pass {plan.number} was made"):
@@ -419,8 +426,11 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                         if milestones is not None and reached is not before:
                             milestones.keep(plan.number, reached)
                         raise
+                made = self.decode_stages(latents, redone, windows)
+                if milestones is not None:
+                    made = milestones.keep_frames(plan.number, made, length)
                 with memory_for(f"while pass {plan.number} was decoded"):
-                    yield from ahead(self.decode_stages(latents, redone, windows))
+                    yield from ahead(made)
 
             # 5. from the seeds, Pass 1
             first, done = [in_a_file((length, *raster, 3)) for _ in seeds], 0
