@@ -12,8 +12,6 @@ from void_server.engine.pipeline import PassPlan, VoidPipeline
 from void_server.engine.speed import make_exact
 from void_server.engine.windows import cut_windows
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 MODEL = Path(__file__).parents[1] / "golden" / "portable" / "model"
 CPU = torch.device("cpu")
 

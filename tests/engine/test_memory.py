@@ -20,8 +20,6 @@ from void_server.engine.pipeline import PassPlan, VoidPipeline
 from void_server.engine.windows import latent_frames
 from void_wire.errors import GpuMemory, SettingsError
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 MODEL = Path(__file__).parents[1] / "golden" / "portable" / "model"
 GIB = 2**30
 PUBLISHED = {

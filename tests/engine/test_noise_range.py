@@ -14,8 +14,6 @@ from void_server.engine.void import VoidEngine
 from void_server.engine.warped_noise import warped_noise
 from void_server.progress import unwatched
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 FRAMES, FIRST = 37, 16
 RASTER = (32, 32)
 

@@ -19,8 +19,6 @@ from void_server.engine.pipeline import PassPlan, VoidPipeline
 from void_server.engine.warped_noise import fit_reference_noise
 from void_server.engine.windows import cut_windows, padded_length
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 REPOSITORY = Path(__file__).parents[2]
 PORTABLE = REPOSITORY / "tests" / "golden" / "portable"
 PIPELINE = REPOSITORY.parent / "shared" / "vectors" / "pipeline"

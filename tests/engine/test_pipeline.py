@@ -12,8 +12,6 @@ from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.windows import latent_frames
 from void_wire.errors import SettingsError, SizeMismatch
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 MODEL = Path(__file__).parents[1] / "golden" / "portable" / "model"
 SHORT = {
     "raster": (48, 64),

@@ -14,8 +14,6 @@ from void_server.engine.void import Decoded, VoidEngine
 from void_wire.errors import GpuMemory
 from void_wire.messages import Stage
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 RASTER, SMALLER = (32, 48), (32, 32)
 
 

@@ -15,8 +15,6 @@ from void_server.engine.void import VoidEngine
 from void_server.engine.windows import cut_windows
 from void_wire.errors import SettingsError
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 MODEL = Path(__file__).parents[1] / "golden" / "portable" / "model"
 CPU = torch.device("cpu")
 

@@ -14,8 +14,6 @@ from void_server.progress import Cancelled
 from void_wire.errors import CheckpointError, GpuMemory, SettingsError, SizeMismatch
 from void_wire.messages import Stage, WindowSeed
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 
 @pytest.fixture(scope="module")
 def engine() -> VoidEngine:

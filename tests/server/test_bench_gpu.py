@@ -19,8 +19,6 @@ from void_server.engine.conditioning import draw
 from void_server.engine.pipeline import PassPlan
 from void_server.engine.windows import Window
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 CPU = torch.device("cpu")
 TINY = Sizes(
     transformer={**TRANSFORMER, "num_attention_heads": 2, "num_layers": 2, "time_embed_dim": 24, "text_embed_dim": 32},
