@@ -55,10 +55,10 @@ def assert_plate_outside(
     assert np.array_equal(before[..., 3], after[..., 3])
 
 
-def test_draft_from_files_to_files(shot: ShotOnDisk, start_server: StartServer, tmp_path: Path) -> None:
+def test_draft_from_files_to_files(shot: ShotOnDisk, address: str, tmp_path: Path) -> None:
     out = tmp_path / "out" / "result.%04d.exr"
     done = void(
-        "submit", "--server", start_server().address, "--engine", "draft", "--colorspace", "lin_rec709",
+        "submit", "--server", address, "--engine", "draft", "--colorspace", "lin_rec709",
         "--plate", shot.pattern(Role.PLATE), "--remove", shot.pattern(Role.REMOVE),
         "--affected", shot.pattern(Role.AFFECTED), "--out", out, "--save-quadmask", tmp_path / "q.####.png",
     )  # fmt: skip
@@ -76,10 +76,7 @@ def test_draft_from_files_to_files(shot: ShotOnDisk, start_server: StartServer, 
     assert (overlay.spec().width, overlay.spec().height) == (96, 64)
 
 
-def test_a_record_asks_for_the_very_same_job_again(
-    shot: ShotOnDisk, start_server: StartServer, tmp_path: Path
-) -> None:
-    address = start_server().address
+def test_a_record_asks_for_the_very_same_job_again(shot: ShotOnDisk, address: str, tmp_path: Path) -> None:
     first = void(
         "submit", "--server", address, "--colorspace", "lin_rec709", "--prompt", "a room", "--raster", "32x64",
         "--steps", "2", "--window", "21", "--warped-noise", "corrected", "--seed", "9", "--grow", "1",
@@ -112,40 +109,39 @@ def test_a_record_asks_for_the_very_same_job_again(
         assert not np.array_equal(pixels[0], pixels[2])
 
 
-def test_both_passes_of_void(shot: ShotOnDisk, start_server: StartServer, tmp_path: Path) -> None:
+def test_both_passes_of_void(client: Client, tmp_path: Path) -> None:
     long = make_shot(tmp_path / "long", frames=24)  # 29 padded: two windows of 21, in both passes
-    with Client(start_server().address) as client:
-        spec = long.spec("void-job-1", replace(SMALL, show_pass1=True), overlay=True)
-        status, seen = run(client, long, spec)
-        assert status.state is State.DONE, status.error
-        numbers = long.frames.numbers()
-        assert status.ready == {Role.OVERLAY: numbers, Role.PASS1: numbers, Role.RESULT: numbers}
-        stages = [s.stage for s in seen if s.stage]
-        order = [stage for stage in Stage if stage in stages and stage is not Stage.ENCODE]
-        assert order == sorted(set(stages) - {Stage.ENCODE}, key=stages.index)
-        assert {Stage.PASS1, Stage.PASS2} <= set(stages)
-        assert status.record["engine"] == "void"
-        assert status.record["memory_mode"] == "resident"
-        pass1 = bring(client, spec, Role.PASS1, tmp_path / "p1")
-        result = bring(client, spec, Role.RESULT, tmp_path / "result")
-        assert pass1 != result
-        for frame in numbers:
-            assert_plate_outside(long, tmp_path / "result" / f"{frame}.exr", frame)
-            assert_plate_outside(long, tmp_path / "p1" / f"{frame}.exr", frame)
-        # The same request again gives the same pixels, another seed others.
-        again = long.spec("void-job-2", SMALL)
-        assert run(client, long, again)[0].state is State.DONE
-        bring(client, again, Role.RESULT, tmp_path / "again")
-        other = long.spec("void-job-3", VoidSettings(**{**vars(SMALL), "seed": 43}))
-        assert run(client, long, other)[0].state is State.DONE
-        bring(client, other, Role.RESULT, tmp_path / "other")
-        for frame in numbers:
-            first, same, different = (
-                read_plate(tmp_path / name / f"{frame}.exr", frame).pixels
-                for name in ("result", "again", "other")
-            )
-            assert np.array_equal(first, same)
-            assert not np.array_equal(first, different)
+    spec = long.spec("void-job-1", replace(SMALL, show_pass1=True), overlay=True)
+    status, seen = run(client, long, spec)
+    assert status.state is State.DONE, status.error
+    numbers = long.frames.numbers()
+    assert status.ready == {Role.OVERLAY: numbers, Role.PASS1: numbers, Role.RESULT: numbers}
+    stages = [s.stage for s in seen if s.stage]
+    order = [stage for stage in Stage if stage in stages and stage is not Stage.ENCODE]
+    assert order == sorted(set(stages) - {Stage.ENCODE}, key=stages.index)
+    assert {Stage.PASS1, Stage.PASS2} <= set(stages)
+    assert status.record["engine"] == "void"
+    assert status.record["memory_mode"] == "resident"
+    pass1 = bring(client, spec, Role.PASS1, tmp_path / "p1")
+    result = bring(client, spec, Role.RESULT, tmp_path / "result")
+    assert pass1 != result
+    for frame in numbers:
+        assert_plate_outside(long, tmp_path / "result" / f"{frame}.exr", frame)
+        assert_plate_outside(long, tmp_path / "p1" / f"{frame}.exr", frame)
+    # The same request again gives the same pixels, another seed others.
+    again = long.spec("void-job-2", SMALL)
+    assert run(client, long, again)[0].state is State.DONE
+    bring(client, again, Role.RESULT, tmp_path / "again")
+    other = long.spec("void-job-3", VoidSettings(**{**vars(SMALL), "seed": 43}))
+    assert run(client, long, other)[0].state is State.DONE
+    bring(client, other, Role.RESULT, tmp_path / "other")
+    for frame in numbers:
+        first, same, different = (
+            read_plate(tmp_path / name / f"{frame}.exr", frame).pixels
+            for name in ("result", "again", "other")
+        )
+        assert np.array_equal(first, same)
+        assert not np.array_equal(first, different)
 
 
 @pytest.mark.parametrize("private", [False, True])
@@ -168,21 +164,19 @@ def test_pass_1_alone_is_the_result_and_a_private_server_keeps_nothing_of_its_pr
 
 
 @pytest.mark.parametrize(("frames", "size"), [(1, (64, 96)), (2, (1, 1)), (2, (63, 17)), (1, (857, 2049))])
-def test_odd_shots(frames: int, size: tuple[int, int], start_server: StartServer, tmp_path: Path) -> None:
+def test_odd_shots(frames: int, size: tuple[int, int], client: Client, tmp_path: Path) -> None:
     odd = make_shot(tmp_path / "odd", frames, size)
     if size == (1, 1):
         for frame in odd.frames.numbers():
             odd.path(Role.REMOVE, frame).write_bytes(_one_pixel_matte(tmp_path).read_bytes())
-    server = start_server()
-    with Client(server.address) as client:
-        for job, settings in (("odd-draft", None), ("odd-void1", SMALL)):
-            status, _ = run(client, odd, odd.spec(job, settings))
-            assert status.state is State.DONE, status.error
-            brought = bring(client, odd.spec(job, settings), Role.RESULT, tmp_path / job)
-            assert sorted(brought) == odd.frames.numbers()
-            for frame in odd.frames.numbers():
-                display = read_header(tmp_path / job / f"{frame}.exr", frame).display
-                assert (display.height, display.width) == size
+    for job, settings in (("odd-draft", None), ("odd-void1", SMALL)):
+        status, _ = run(client, odd, odd.spec(job, settings))
+        assert status.state is State.DONE, status.error
+        brought = bring(client, odd.spec(job, settings), Role.RESULT, tmp_path / job)
+        assert sorted(brought) == odd.frames.numbers()
+        for frame in odd.frames.numbers():
+            display = read_header(tmp_path / job / f"{frame}.exr", frame).display
+            assert (display.height, display.width) == size
 
 
 def _one_pixel_matte(folder: Path) -> Path:
@@ -192,8 +186,7 @@ def _one_pixel_matte(folder: Path) -> Path:
     return folder / "one.exr"
 
 
-def test_detach_list_fetch_cancel(shot: ShotOnDisk, start_server: StartServer, tmp_path: Path) -> None:
-    address = start_server().address
+def test_detach_list_fetch_cancel(shot: ShotOnDisk, address: str, tmp_path: Path) -> None:
     sent = void(
         "submit", "--server", address, "--engine", "draft", "--colorspace", "lin_rec709", "--job", "detached-1",
         "--plate", shot.pattern(Role.PLATE), "--remove", shot.pattern(Role.REMOVE), "--detach",

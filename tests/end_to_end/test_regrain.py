@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from real_shots import ShotOnDisk, StartServer, bring
+from real_shots import ShotOnDisk, bring
 
 from void_server.frames.exr import read_plate, write_frame
 from void_server.scene import Scene
@@ -13,9 +13,7 @@ from void_wire.messages import FrameRange, Role, State, VoidSettings
 SMALL = VoidSettings(passes=1, pass1_steps=1, raster_height_px=64, raster_width_px=112, window_frames=21)
 
 
-def test_the_fill_gets_the_plates_grain_and_nothing_else_changes(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+def test_the_fill_gets_the_plates_grain_and_nothing_else_changes(client: Client, tmp_path: Path) -> None:
     scene = Scene(216, 384, 4, grain=0.02, travel=0.02)
     shot = ShotOnDisk(tmp_path / "shot", FrameRange(1, 4))
     shot.folder.mkdir()
@@ -23,17 +21,16 @@ def test_the_fill_gets_the_plates_grain_and_nothing_else_changes(
         write_frame(shot.path(Role.PLATE, frame), frame, scene.plate(index).astype(np.float16), "RGB")
         for role, matte in ((Role.REMOVE, scene.remove(index)), (Role.AFFECTED, scene.affected(index))):
             write_frame(shot.path(role, frame), frame, matte[..., None].astype(np.float16), "A")
-    with Client(start_server().address) as client:
-        for name, regrain in (("without-1", False), ("with-grain", True)):
-            spec = shot.spec(name, SMALL, regrain=regrain)
-            client.submit(spec)
-            client.upload(spec, shot.files)
-            status = client.watch(name)
-            while status.state not in ENDED:
-                status = client.watch(name, status.revision, 5.0)
-            assert status.state is State.DONE, status.error
-            assert ("grain green" in status.record) is regrain
-            bring(client, spec, Role.RESULT, tmp_path / name)
+    for name, regrain in (("without-1", False), ("with-grain", True)):
+        spec = shot.spec(name, SMALL, regrain=regrain)
+        client.submit(spec)
+        client.upload(spec, shot.files)
+        status = client.watch(name)
+        while status.state not in ENDED:
+            status = client.watch(name, status.revision, 5.0)
+        assert status.state is State.DONE, status.error
+        assert ("grain green" in status.record) is regrain
+        bring(client, spec, Role.RESULT, tmp_path / name)
     added = []
     for frame in shot.frames.numbers():
         smooth, grainy = (

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from real_shots import ShotOnDisk, StartServer, make_shot, void
+from real_shots import ShotOnDisk, make_shot, void
 
 from void_server.frames.exr import PlateFrame, read_plate
 from void_wire.client import Client
@@ -17,8 +17,8 @@ def results(folder: Path, shot: ShotOnDisk) -> list[PlateFrame]:
     return [read_plate(folder / f"r.{frame}.exr", frame) for frame in shot.frames.numbers()]
 
 
-def test_preview_final_and_one_window(start_server: StartServer, tmp_path: Path) -> None:
-    shot, address = make_shot(tmp_path / "shot", FRAMES, (80, 144)), start_server().address
+def test_preview_final_and_one_window(address: str, tmp_path: Path) -> None:
+    shot = make_shot(tmp_path / "shot", FRAMES, (80, 144))
 
     def run(command: str, folder: str, *arguments: object) -> dict[str, dict[str, str]]:
         done = void(command, *arguments, "--server", address, "--out", tmp_path / folder / "r.%04d.exr")

@@ -4,25 +4,24 @@ import json
 from pathlib import Path
 
 import cv2
-from real_shots import ShotOnDisk, StartServer, void
+from real_shots import ShotOnDisk, void
 
 from void_wire.client import Client
 from void_wire.messages import Role, State
 
 
 def test_the_signs_of_a_job_reach_the_artist_everywhere(
-    start_server: StartServer, shot: ShotOnDisk, tmp_path: Path
+    address: str, shot: ShotOnDisk, tmp_path: Path
 ) -> None:
-    server = start_server()
     out, sheet = tmp_path / "out" / "result.%04d.exr", tmp_path / "sheet.png"
     run = void(
         *("submit", "--plate", shot.pattern(Role.PLATE), "--remove", shot.pattern(Role.REMOVE)),
         *("--colorspace", "lin_rec709", "--engine", "draft", "--job", "signs-0001"),
-        *("--out", out, "--sheet", sheet, "--server", server.address),
+        *("--out", out, "--sheet", sheet, "--server", address),
     )
     assert run.returncode == 0, run.stderr
     assert "Worth a look: " in run.stderr
-    with Client(server.address) as client:
+    with Client(address) as client:
         signs, status = client.signs("signs-0001"), client.watch("signs-0001")
     assert status.state is State.DONE
     assert list(signs) == shot.frames.numbers()
@@ -41,7 +40,7 @@ def test_the_signs_of_a_job_reach_the_artist_everywhere(
     again = tmp_path / "again.png"
     run = void(
         *("fetch", "signs-0001", "--out", tmp_path / "again" / "result.%04d.exr", "--sheet", again),
-        *("--server", server.address),
+        *("--server", address),
     )
     assert run.returncode == 0, run.stderr
     assert (cv2.imread(str(again)) == drawn).all()

@@ -1,15 +1,12 @@
 """Crop, raster, encoding and exposure through real jobs of engine void on the tiny model."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import OpenImageIO
-import pytest
-from real_shots import TINY_MODEL, ShotOnDisk, StartServer, bring, void
+from real_shots import ShotOnDisk, bring, void
 
-from void_server import local_server
 from void_server.engine import memory
 from void_server.frames.crop import auto_box
 from void_server.frames.exr import read_header, read_plate, write_frame
@@ -111,20 +108,6 @@ def assert_plate_where_nothing_is_merged(shot: ShotOnDisk, folder: Path, box: Bo
             before.pixels[matte == 0].view(np.uint16), after.pixels[matte == 0].view(np.uint16)
         )
         assert (before.pixels != after.pixels).any(axis=-1)[matte == 1].mean() > 0.9
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One server with the tiny model for all jobs here."""
-    folder = tmp_path_factory.mktemp("server")
-    server = local_server.start("tcp://127.0.0.1:0", data_dir=folder, weights=TINY_MODEL, idle_exit_s=0)
-    yield server.address
-    server.stop()
-
-
-@pytest.fixture
-def client(address: str) -> Client:
-    return Client(address)
 
 
 def test_crops(client: Client, tmp_path: Path) -> None:
@@ -238,8 +221,8 @@ def submit(shot: ShotOnDisk, address: str, *options: object) -> str:
     return done.stderr
 
 
-def test_what_is_refused_before_a_frame_is_sent(start_server: StartServer, tmp_path: Path) -> None:
-    shot, address = make(tmp_path / "shot"), start_server().address
+def test_what_is_refused_before_a_frame_is_sent(address: str, tmp_path: Path) -> None:
+    shot = make(tmp_path / "shot")
     linear = ("--colorspace", "lin_rec709")
     for options, sentence in [
         (("--crop", "300,0,200,100", *linear), "leaves the plate, which is 400 x 240"),
@@ -263,10 +246,10 @@ def test_what_is_refused_before_a_frame_is_sent(start_server: StartServer, tmp_p
         assert client.jobs() == []
 
 
-def test_a_larger_raster_says_first_what_it_costs(start_server: StartServer, tmp_path: Path) -> None:
+def test_a_larger_raster_says_first_what_it_costs(address: str, tmp_path: Path) -> None:
     shot = make(tmp_path / "shot")
     done = void(
-        "submit", "--server", start_server().address, "--plate", shot.pattern(Role.PLATE), "--detach",
+        "submit", "--server", address, "--plate", shot.pattern(Role.PLATE), "--detach",
         "--remove", shot.pattern(Role.REMOVE), "--prompt", "a room", "--raster", "768x1344",
         "--colorspace", "lin_rec709", "--passes", "1", "--steps", "1",
     )  # fmt: skip

@@ -6,24 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_shots import TINY_MODEL, ShotOnDisk, make_shot
+from real_shots import ShotOnDisk, make_shot
 from refusals import FRAMES, SIZE, Refused, Say, sentence_of
 
 from void_server import cli, local_server
 from void_wire.client import Client
 from void_wire.messages import Role
-
-
-@pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("server")
-
-
-@pytest.fixture(scope="session")
-def server(data_dir: Path) -> Iterator[local_server.LocalServer]:
-    started = local_server.start("tcp://127.0.0.1:0", data_dir=data_dir, weights=TINY_MODEL, idle_exit_s=0)
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="session")
