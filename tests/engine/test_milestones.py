@@ -19,13 +19,13 @@ from void_server.progress import Halted
 from void_wire.messages import Stage, VoidSettings, WindowSeed
 
 REQUESTS = {
-    "one window": (6, settings()),
     "in the model's own type": (6, settings(latents="model")),
     "two of three windows done anew": (
         30,
         settings(window_frames=21, window_seeds=(WindowSeed(1, 77), WindowSeed(3, 9))),
     ),
 }
+ONE_WINDOW = (6, settings())
 LONGER = (13, settings(passes=2))
 """Decoded in more than one piece."""
 
@@ -161,7 +161,7 @@ def test_what_is_halted_keeps_its_last_step_though_saving_rests(
 
 
 def test_another_request_begins_anew(engine: VoidEngine, tmp_path: Path) -> None:
-    request = REQUESTS["one window"]
+    request = ONE_WINDOW
     run(engine, request, tmp_path)
     for other, prompt in (
         (request, "a chair"),
@@ -176,7 +176,7 @@ def test_another_request_begins_anew(engine: VoidEngine, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("damage", ["cut short", "no tensors", "another file"])
 def test_a_damaged_file_is_as_none(engine: VoidEngine, tmp_path: Path, damage: str) -> None:
-    request = REQUESTS["one window"]
+    request = ONE_WINDOW
     run(engine, request, tmp_path, (Stage.PASS1, 1))
     (path,) = tmp_path.iterdir()
     data = path.read_bytes()
@@ -190,7 +190,7 @@ def test_a_damaged_file_is_as_none(engine: VoidEngine, tmp_path: Path, damage: s
 
 def test_a_folder_that_takes_nothing_costs_the_milestone_alone(engine: VoidEngine, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    made, _ = run(engine, REQUESTS["one window"], tmp_path / "file" / "below")
+    made, _ = run(engine, ONE_WINDOW, tmp_path / "file" / "below")
     assert joined(made, 2).shape[0] == 6
 
 

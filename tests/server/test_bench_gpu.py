@@ -1,6 +1,7 @@
 """``void bench gpu`` at a tiny size on the CPU: every row comes out, and what it counts is what is done."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ TINY = Sizes(
     beside=(3, 5),
 )  # fmt: skip
 NAMES = [f"gpu.{wanted.name}" for group in gpu.TABLE for wanted in group]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_compiled() -> Iterator[None]:
+    """What is compiled is tried by `engine/test_speed.py`; here it would be most of the time."""
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def test_every_row_is_measured_at_a_tiny_size(tmp_path: Path) -> None:

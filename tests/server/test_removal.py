@@ -154,7 +154,7 @@ def test_each_take_has_the_noise_of_its_place_in_the_shot(
     tmp_path: Path, oracle: Oracle, settings: dict[str, object], first: list[int]
 ) -> None:
     walls = [scenery(4, 3.0)] * 10 + [scenery(5, 3.0)] * 8
-    spec, folder = make_job(tmp_path / "job", [60] * 18, walls, **settings)
+    spec, folder = make_job(tmp_path / "job", [60] * 18, walls, detail="raw", **settings)
     run(oracle, spec, folder)
     assert oracle.noise_at == first
 
@@ -164,7 +164,7 @@ def test_one_box_when_one_is_asked_for(
 ) -> None:
     monkeypatch.setattr("void_server.frames.segments.SHORTEST", 26)
     wall, places = scenery(1), [int(x) for x in np.linspace(10, 290, FRAMES)]
-    spec, folder = make_job(tmp_path / "job", places, [wall] * FRAMES, segments="one")
+    spec, folder = make_job(tmp_path / "job", places, [wall] * FRAMES, segments="one", detail="raw")
     record, _ = run(oracle, spec, folder)
     assert len(oracle.shown) == 1
     assert ";" not in record["crop"]
@@ -233,7 +233,11 @@ def test_each_part_between_cuts_is_done_on_its_own_and_an_unmarked_one_stays(
 def test_one_goes_on_across_a_cut(tmp_path: Path, oracle: Oracle) -> None:
     places: list[int | None] = [20 + 6 * n for n in range(16)]
     spec, folder = make_job(
-        tmp_path / "job", places, [scenery(4, 3.0)] * 8 + [scenery(5, 3.0)] * 8, segments="one"
+        tmp_path / "job",
+        places,
+        [scenery(4, 3.0)] * 8 + [scenery(5, 3.0)] * 8,
+        segments="one",
+        detail="raw",
     )
     run(oracle, spec, folder)
     assert [shape[0] for shape in oracle.shown] == [16]
