@@ -18,7 +18,7 @@ import torch
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8
-"""Frames that are given out together, as the decoder does."""
+"""Frames that are given out together after the first, as the decoder does."""
 
 Chunks = Generator[list[torch.Tensor], None, None]
 """Frames float32 [n,3,h,w], in order: of the clip, and of it with each window that is done anew."""
@@ -27,13 +27,17 @@ Chunks = Generator[list[torch.Tensor], None, None]
 def read(path: Path) -> Chunks | None:
     """What `keeping` kept there; None where it did not come to its end, or nothing that can be read is there."""
     try:
-        frames = torch.from_numpy(np.load(path, mmap_mode="c"))  # [N,stages,3,h,w]
+        frames = torch.from_numpy(np.lib.format.open_memmap(path, mode="c"))  # [N,stages,3,h,w]
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         log.warning("%s cannot be read (%s): its frames are decoded again", path.name, error)
         return None
-    return (list(chunk.unbind(1)) for chunk in torch.split(frames, AT_ONCE))
+    starts = [0, *range(1, len(frames), AT_ONCE)]
+    return (
+        list(frames[start:stop].unbind(1))
+        for start, stop in zip(starts, [*starts[1:], len(frames)], strict=True)
+    )
 
 
 def keeping(chunks: Chunks, path: Path, length: int) -> Chunks:
