@@ -41,6 +41,11 @@ class Needs:
                 raise SettingsError(f"{name} is {getattr(self, name)}: give {low} or more.")
         _check_capability(self.licence)
 
+    @staticmethod
+    def of(plan: Plan) -> "Needs":
+        """What is asked for a plan unless somebody says otherwise: a GPU for the model, none for engine draft."""
+        return Needs(gpus=int(any(shot.spec.engine == "void" for shot in plan.shots)))
+
     def amounts(self) -> List[Tuple[str, int]]:
         """Of Open Job Description: name -> least."""
         found = [("amount.worker.memory", self.memory_mib)]

@@ -23,6 +23,12 @@ from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
 FORMAT = 1
 NAME = "plan.json"
 
+LONGEST, OVERLAP = 240, 12
+"""Frames of a segment at most, and that neighbours share, unless somebody says otherwise.
+
+Half a second of film is enough for the eye to follow the change from one to the next.
+"""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -129,8 +135,37 @@ class Plan:
 def rendered_there(spec: JobSpec, inputs: Mapping[Role, str], output: str) -> Shot:
     """A shot whose files the farm renders first. What its segments would share is not known, so it is one."""
     note = "Its files are rendered on the farm: it is one segment, and no file is compared with what was planned."
-    whole = Segment(spec.frames, spec.frames, spec.picture)
-    return Shot(spec, dict(inputs), {}, output, (whole,), (note,))
+    segment = Segment(spec.frames, spec.frames, spec.picture)
+    return Shot(spec, dict(inputs), {}, output, (segment,), (note,))
+
+
+def whole(
+    spec: JobSpec,
+    inputs: Mapping[Role, str],
+    digests: Mapping[Role, Tuple[str, ...]],
+    output: str,
+    notes: Tuple[str, ...] = (),
+) -> Shot:
+    """A shot that is not cut: one segment, the very job that ``spec`` asks for. No pixel is looked at for that."""
+    if len(spec.frames) > LONGEST:
+        count = len(spec.frames)
+        notes = (
+            *notes,
+            f"It is one segment of {count} frames: void farm write cuts what is longer than {LONGEST}.",
+        )
+    segment = Segment(spec.frames, spec.frames, spec.picture)
+    return Shot(spec, dict(inputs), dict(digests), output, (segment,), notes)
+
+
+def unattended(spec: JobSpec) -> JobSpec:
+    """``spec`` without what only somebody who watches would look at: Pass 1, and what the model sees."""
+    void = None if spec.void is None else replace(spec.void, show_pass1=False)
+    return replace(spec, void=void, picture=replace(spec.picture, overlay=False))
+
+
+def output_in(shot: str) -> str:
+    """Where the results of a shot go that nobody named a place for, as seen from the plan."""
+    return f"results/{shot}/{shot}.%04d.exr"
 
 
 def split(frames: FrameRange, longest: int, overlap: int, multiple: int = 1) -> Tuple[FrameRange, ...]:

@@ -275,6 +275,10 @@ class Client:
         """What is known of the quality of each frame of the result: frame number -> signs."""
         return self._request(AskSigns(job), SignTable).frames
 
+    def inventory(self, job: str) -> Dict[Role, Dict[int, str]]:
+        """The digest of every frame that the server holds of the job, sent or made: role -> frame number -> digest."""
+        return self._request(AskInventory(job), Inventory).digests
+
     def at_home(self, job: str, role: Role, files: Mapping[int, Path]) -> Set[int]:
         """The frames of ``role`` whose files are here as the server has them: `fetch` need not bring these again."""
         there = {frame: path for frame, path in files.items() if path.is_file()}
@@ -332,7 +336,7 @@ class Client:
                     waiting.appendleft(frame)
                     continue
                 path = target(frame)
-                _write(path, payload, job)
+                _write(path, payload, job, role)
                 yield frame, path
                 heard = time.monotonic()
         finally:
@@ -364,8 +368,7 @@ class Client:
         return self._link
 
     def _held(self, job: str) -> Dict[_Key, str]:
-        inventory = self._request(AskInventory(job), Inventory)
-        return {(role, n): d for role, frames in inventory.digests.items() for n, d in frames.items()}
+        return {(role, n): d for role, frames in self.inventory(job).items() for n, d in frames.items()}
 
     def _send_frame(self, job: str, key: _Key, path: Path) -> str:
         """Queue the file; returns its digest."""
@@ -470,12 +473,13 @@ def _same(held: Optional[str], path: Path) -> bool:
         return False
 
 
-def _write(path: Path, payload: memoryview, job: str) -> None:
+def _write(path: Path, payload: memoryview, job: str, role: Role) -> None:
+    again = f"then: void fetch {job} --out PATTERN" if role is Role.RESULT else "then ask for it again."
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, payload)
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be written ({error.strerror}). The result is safe on the server; make room or choose "
-            f"another place, then: void fetch {job} --out PATTERN"
+            f"{path} cannot be written ({error.strerror}). The {role.label} is safe on the server; make room or choose "
+            f"another place, {again}"
         ) from None

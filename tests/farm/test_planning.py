@@ -10,7 +10,7 @@ from real_shots import make_shot, void
 
 from void_farm.plan import Plan
 from void_server.cli.farm import typed
-from void_server.farm.planning import Cutting, check_apart, plan_shot
+from void_server.farm.planning import Cutting, by_options, check_apart, plan_shot
 from void_server.farm.sources import Asked
 from void_server.frames.exr import read_plate, write_frame
 from void_wire import codec
@@ -21,7 +21,9 @@ MODEL = {**TINY, "exposure": "auto"}
 
 
 def planned(line, tmp_path, cutting=Cutting(), exported=False):  # noqa: B008
-    return plan_shot(typed(Asked("here", _named(line))), tmp_path / "bundle", cutting, exported=exported)
+    bundle = tmp_path / "bundle"
+    wanted = by_options(typed(Asked("here", _named(line))), bundle)
+    return plan_shot(wanted, bundle, cutting, exported=exported)
 
 
 def _named(line):

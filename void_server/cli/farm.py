@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from void_farm.plan import LONGEST, OVERLAP
 from void_server.cli import farm_engines, farm_night, shots
+from void_server.cli.arguments import LOCAL, ServerAddress
 from void_wire.connection import Connection, connection
 from void_wire.errors import SettingsError, VoidError
 
 if TYPE_CHECKING:
-    from void_server.farm.planning import Cutting, Written
+    from rich.progress import TaskID
+
+    from void_server.farm.planning import Cutting, Wanted, Written
     from void_server.farm.sources import Asked
 
 app = typer.Typer(no_args_is_help=True, help="A night's shots on a farm's engine.")
@@ -47,13 +51,16 @@ OwnServer = Annotated[
 @app.command()
 def write(
     jobs: Annotated[
-        list[Path], typer.Argument(help="Records (.void.json), tables (.csv) or OpenTimelineIO timelines.")
+        list[str],
+        typer.Argument(
+            help="Records (.void.json), tables (.csv), OpenTimelineIO timelines; or jobs that the server has, by id."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bundle; on storage that every node sees.")],
     segment_frames: Annotated[
         int, typer.Option(help="Frames of a segment at most; longer shots are cut.")
-    ] = 240,
-    overlap: Annotated[int, typer.Option(help="Frames that neighbouring segments share.")] = 12,
+    ] = LONGEST,
+    overlap: Annotated[int, typer.Option(help="Frames that neighbouring segments share.")] = OVERLAP,
     gpus: Annotated[
         int | None, typer.Option(help="A task needs so many; default 1, or 0 for engine draft.")
     ] = None,
@@ -69,30 +76,40 @@ def write(
         str, typer.Option(help="Renders plates and mattes first, as one step; they need not exist yet.")
     ] = "",
     export_licence: Annotated[str, typer.Option(help="Which that step needs: amount.licence.NAME")] = "",
+    server: ServerAddress = LOCAL,
 ) -> None:
-    """Write shots as a bundle: plan and Open Job Description template, and send it if VOID_FARM_SUBMIT says how."""
+    """Write shots as a bundle: plan and Open Job Description template, and send it if VOID_FARM_SUBMIT says how.
+
+    A server's job is written in full, also where it was a preview; its plate and mattes come into the bundle, and a
+    second call brings what is lacking.
+    """
     import os
 
     from void_farm import bundle, hook
     from void_farm.plan import Plan
     from void_server.farm.planning import Cutting, check_apart
-    from void_server.farm.sources import read_jobs
+    from void_server.farm.sources import is_job
     from void_server.following import console
 
     folder = out.absolute()
     bundle.check_free(folder)
     if export_licence and not export_command:
         raise SettingsError("--export-licence is for an --export-command: give that too.")
+    names = dict.fromkeys(jobs)  # one that is named twice is meant once
+    held = [one for one in names if is_job(one)]
+    if held and export_command:
+        raise SettingsError(f"Job {held[0]} has its plate and mattes: leave --export-command out.")
     cutting = Cutting(segment_frames, overlap)
-    asked = [one for path in jobs for one in read_jobs(path)]
-    written = [_planned(one, folder, cutting, exported=bool(export_command)) for one in asked]
+    brought = _brought(held, server, folder)
+    wanted = [one for name in names for one in ([brought[name]] if name in brought else _read(name, folder))]
+    written = [_planned(where, one, folder, cutting, exported=bool(export_command)) for where, one in wanted]
     check_apart(written)
     plan = Plan(folder.name, tuple(one.shot for one in written))
-    model = any(shot.spec.engine == "void" for shot in plan.shots)
+    needs = bundle.Needs.of(plan)
     path = bundle.write(
         folder,
         plan,
-        needs=bundle.Needs(int(model) if gpus is None else gpus, gpu_memory_mib, memory_mib, licence),
+        needs=bundle.Needs(needs.gpus if gpus is None else gpus, gpu_memory_mib, memory_mib, licence),
         inputs=[file for one in written for file in one.files],
         outputs={(folder / shot.output).parent for shot in plan.shots},
         weights=weights,
@@ -182,24 +199,60 @@ def leave(session: Session) -> None:
     print(leave_session(session.absolute()))
 
 
-def _planned(asked: Asked, bundle: Path, cutting: Cutting, *, exported: bool) -> Written:
+Found = tuple[str, "Wanted"]
+"""Where a removal is asked for, for sentences, and what it is."""
+
+
+def _read(name: str, bundle: Path) -> list[Found]:
+    """Every removal that a file asks for."""
+    from void_server.farm.planning import by_options
+    from void_server.farm.sources import read_jobs
+
+    return [(asked.where, by_options(typed(asked), bundle)) for asked in read_jobs(Path(name))]
+
+
+def _brought(jobs: list[str], server: Connection, bundle: Path) -> dict[str, Found]:
+    """Jobs of a server by their ids, with their files brought into the bundle."""
+    if not jobs:
+        return {}
+    from void_farm import server_jobs
+    from void_server.farm.planning import by_job
+    from void_server.following import bars, console
+    from void_wire.client import Client
+
+    found: dict[str, Found] = {}
+    with Client(server, patience_s=5.0) as client, bars() as display:
+        client.connect()
+        for held in server_jobs.ask(client, jobs):
+            if held.going_on:
+                console.print(f"Note: {held.going_on}", soft_wrap=True)
+            bar = display.add_task(f"fetch {held.spec.shot}", total=held.spec.sent_frames())
+
+            def told(shot: str, here: int, of: int, bar: TaskID = bar) -> None:
+                display.update(bar, completed=here)
+
+            server_jobs.bring(client, held, bundle, told)
+            found[held.spec.job] = f"job {held.spec.job}", by_job(held, bundle)
+    return found
+
+
+def _planned(where: str, wanted: Wanted, bundle: Path, cutting: Cutting, *, exported: bool) -> Written:
     """One removal's part of the plan, and what it is told as."""
     from void_server.farm.planning import plan_shot
     from void_server.following import bars, console
 
-    options = typed(asked)
     with bars() as display:
         task = display.add_task("check", total=None)
         try:
             written = plan_shot(
-                options,
+                wanted,
                 bundle,
                 cutting,
                 exported=exported,
                 checked=lambda done, of: display.update(task, completed=done, total=of),
             )
         except VoidError as error:
-            raise type(error)(f"{asked.where}: {error}") from None
+            raise type(error)(f"{where}: {error}") from None
     shot, count = written.shot, len(written.shot.segments)
     console.print(f"{shot.spec.shot}: {shot.spec.frames}, {count} segment{'s' * (count != 1)}")
     for note in shot.notes:

@@ -1,4 +1,4 @@
-"""From the options of a removal to a shot of a plan.
+"""From a removal that is wanted to a shot of a plan.
 
 Its files are looked at once, and everything is found out that its segments must agree on.
 """
@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from void_farm.plan import Segment, Shot, rendered_there, split
+from void_farm.plan import LONGEST, OVERLAP, Segment, Shot, output_in, rendered_there, split
+from void_farm.server_jobs import HeldJob
 from void_server.frames.color import ColorTransform
 from void_server.frames.crop import choose_fit, describe, halved
 from void_server.frames.exposure import LightMeter
@@ -37,8 +38,8 @@ _ROLES = (Role.PLATE, Role.QUADMASK, Role.MATTES, Role.REMOVE, Role.AFFECTED)
 class Cutting:
     """How long shots become segments."""
 
-    longest: int = 240  # frames of one at most
-    overlap: int = 12  # frames that neighbours share: half a second of film for the eye to follow the change
+    longest: int = LONGEST  # frames of one at most
+    overlap: int = OVERLAP  # frames that neighbours share
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,52 @@ class Written:
     files: tuple[Path, ...]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """One removal: its files, and all that is asked of them."""
+
+    shot: str
+    patterns: dict[Role, str]  # absolute
+    output: str  # pattern of the result, absolute
+    frames: FrameRange | None  # None: what the plate has
+    engine: str
+    prompt: str
+    picture: PictureSettings
+    void: VoidSettings | None
+    job: str | None = None  # that it was on a server
+    notes: tuple[str, ...] = ()  # for the plan
+
+
+def by_options(options: Mapping[str, Any], bundle: Path) -> Wanted:
+    """What options of ``void submit`` ask for, by parameter name, each with its value or default.
+
+    Without an ``out`` results go to the folder of the plan, ``bundle``. Raises SettingsError.
+    """
+    picture, void = settings_of(options)
+    patterns = {role: _plain(str(options[role.value])) for role in _ROLES if options.get(role.value)}
+    if Role.PLATE not in patterns or len(patterns) < 2:
+        raise SettingsError("What to remove? Give plate with quadmask, mattes, or remove (and affected).")
+    name = str(options["shot"] or shot_name(patterns[Role.PLATE]))
+    output = _plain(str(options["out"] or bundle / output_in(name)))
+    frames = frame_range(options["range_"], options["handles"])
+    return Wanted(
+        name, patterns, output, frames, str(options["engine"]), options["prompt"] or "", picture, void
+    )
+
+
+def by_job(held: HeldJob, bundle: Path) -> Wanted:
+    """What a job of a server asks for, with its files in ``bundle``."""
+    spec = held.spec
+    patterns = {role: _plain(str(bundle / one)) for role, one in held.patterns().items()}
+    output = _plain(str(bundle / output_in(spec.shot)))
+    return Wanted(
+        spec.shot, patterns, output, spec.frames, spec.engine, spec.prompt, spec.picture, spec.void,
+        spec.job, held.notes,
+    )  # fmt: skip
+
+
 def plan_shot(
-    options: Mapping[str, Any],
+    wanted: Wanted,
     bundle: Path,
     cutting: Cutting,
     *,
@@ -60,28 +105,18 @@ def plan_shot(
     """Look at every file of one removal and decide all that its segments share.
 
     Args:
-        options: of ``void submit`` by parameter name, each with its value or default.
-        bundle: the folder the plan goes to; without an ``out`` results go there too.
+        wanted: the removal.
+        bundle: the folder the plan goes to.
         cutting: how long shots are cut.
         exported: the farm renders the files first: none is looked for.
         checked: called with (frames read, frames).
 
     Raises ShotError or SettingsError, which name the shot.
     """
-    picture, void = settings_of(options)
-    patterns = {role: _plain(str(options[role.value])) for role in _ROLES if options.get(role.value)}
-    if Role.PLATE not in patterns or len(patterns) < 2:
-        raise SettingsError("What to remove? Give plate with quadmask, mattes, or remove (and affected).")
-    name = str(options["shot"] or shot_name(patterns[Role.PLATE]))
-    output = _plain(str(options["out"] or bundle / "results" / name / f"{name}.%04d.exr"))
-    frames = frame_range(options["range_"], options["handles"])
-    asked = _Asked(
-        name, patterns, output, frames, str(options["engine"]), options["prompt"] or "", picture, void
-    )
     try:
-        return _unseen(asked, bundle) if exported else _seen(asked, bundle, cutting, checked)
+        return _unseen(wanted, bundle) if exported else _seen(wanted, bundle, cutting, checked)
     except VoidError as error:
-        raise type(error)(f"Shot {name}: {error}") from None
+        raise type(error)(f"Shot {wanted.shot}: {error}") from None
 
 
 def check_apart(written: Sequence[Written]) -> None:
@@ -103,72 +138,60 @@ def check_apart(written: Sequence[Written]) -> None:
             owners[target] = name
 
 
-@dataclass(frozen=True)
-class _Asked:
-    name: str
-    patterns: dict[Role, str]
-    output: str
-    frames: FrameRange | None
-    engine: str
-    prompt: str
-    picture: PictureSettings
-    void: VoidSettings | None
-
-
-def _unseen(asked: _Asked, bundle: Path) -> Written:
+def _unseen(wanted: Wanted, bundle: Path) -> Written:
     """A shot whose files the farm makes first: nothing is known of them."""
-    if asked.frames is None:
+    if wanted.frames is None:
         raise SettingsError("its files are rendered on the farm, so nobody knows its frames: give --range.")
     spec = JobSpec(
-        job=new_job_id(asked.name),
-        shot=asked.name,
-        engine=asked.engine,
-        frames=asked.frames,
-        roles=tuple(asked.patterns),
-        prompt=asked.prompt,
-        picture=asked.picture,
-        void=asked.void,
+        job=new_job_id(wanted.shot),
+        shot=wanted.shot,
+        engine=wanted.engine,
+        frames=wanted.frames,
+        roles=tuple(wanted.patterns),
+        prompt=wanted.prompt,
+        picture=wanted.picture,
+        void=wanted.void,
     )
-    check_output(Role.RESULT, asked.output, spec.frames, {})
-    return Written(rendered_there(spec, _inputs(asked, bundle), _placed(asked.output, bundle)), ())
+    check_output(Role.RESULT, wanted.output, spec.frames, {})
+    return Written(rendered_there(spec, _inputs(wanted, bundle), _placed(wanted.output, bundle)), ())
 
 
-def _seen(asked: _Asked, bundle: Path, cutting: Cutting, checked: Callable[[int, int], None]) -> Written:
+def _seen(wanted: Wanted, bundle: Path, cutting: Cutting, checked: Callable[[int, int], None]) -> Written:
     smalls: list[Small] = []
 
     def found(spec: JobSpec, files: Mapping[Role, Mapping[int, Path]]) -> None:
-        check_output(Role.RESULT, asked.output, spec.frames, files)
+        check_output(Role.RESULT, wanted.output, spec.frames, files)
         check_crop(spec, files)
         check_rate(spec, files)
 
     submission = gather(
-        asked.patterns,
-        frames=asked.frames,
-        engine=asked.engine,
-        prompt=asked.prompt,
-        picture=asked.picture,
-        void=asked.void,
-        job=None,
-        shot=asked.name,
+        wanted.patterns,
+        frames=wanted.frames,
+        engine=wanted.engine,
+        prompt=wanted.prompt,
+        picture=wanted.picture,
+        void=wanted.void,
+        job=wanted.job,
+        shot=wanted.shot,
         checked=checked,
         found=found,
         see=smalls.append,
     )
     spec = submission.spec
     numbers = spec.frames.numbers()
-    notes = list(submission.notes)
+    notes = [*wanted.notes, *submission.notes]
     segments = list(_segments(submission, smalls, cutting, notes))
     digests = {
         role: tuple(codec.digest(submission.files[role][number].read_bytes()) for number in numbers)
         for role in spec.roles
     }
     files = tuple(submission.files[role][number] for role in spec.roles for number in numbers)
-    inputs, output = _inputs(asked, bundle), _placed(asked.output, bundle)
+    inputs, output = _inputs(wanted, bundle), _placed(wanted.output, bundle)
     return Written(Shot(spec, inputs, digests, output, tuple(segments), tuple(notes)), files)
 
 
-def _inputs(asked: _Asked, bundle: Path) -> dict[Role, str]:
-    return {role: _placed(pattern, bundle) for role, pattern in asked.patterns.items()}
+def _inputs(wanted: Wanted, bundle: Path) -> dict[Role, str]:
+    return {role: _placed(pattern, bundle) for role, pattern in wanted.patterns.items()}
 
 
 def _plain(pattern: str) -> str:
@@ -198,6 +221,11 @@ def _segments(
         raise SettingsError(
             "--window-seeds number the windows of the whole shot, which is cut into segments here: leave it out, or "
             f"give --segment-frames {len(numbers)} or more."
+        )
+    if spec.void is not None and spec.void.noise_range:
+        raise SettingsError(
+            f"its noise is its part of {spec.void.noise_range}, and segments would share one of their own: give "
+            f"--segment-frames {len(numbers)} or more."
         )
     starts = [0, *(submission.cuts if spec.picture.segments == "auto" else []), len(numbers)]
     for start, stop in pairwise(starts):

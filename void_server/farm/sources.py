@@ -1,4 +1,4 @@
-"""Where a night's jobs come from: records of jobs, tables with a shot a line, timelines with a shot a clip."""
+"""Where a night's jobs come from: records of jobs, tables with a shot a line, timelines with a shot a clip, servers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlparse
 
 from void_server import sidecar
 from void_wire.errors import SettingsError
+from void_wire.messages import check_job_id
 
 TIMELINE_KEY = "void"
 """In a clip's metadata: its options, and the sign that it is a shot at all."""
@@ -48,12 +49,22 @@ class Asked:
                 )
 
 
+def is_job(text: str) -> bool:
+    """Whether this names a job of a server, and no file: ids have no dot, and files of jobs have one."""
+    try:
+        check_job_id(text)
+    except SettingsError:
+        return False
+    return not Path(text).exists()
+
+
 def read_jobs(path: Path) -> list[Asked]:
     """Every removal that a file asks for. Raises SettingsError when there is none, or it cannot be read."""
     suffix = path.suffix.lower()
     if not path.is_file():
         raise SettingsError(
-            f"There is no file {path}: give a .void.json, a .csv or an OpenTimelineIO timeline."
+            f"There is no file {path}: give a .void.json, a .csv or an OpenTimelineIO timeline, or a server's job "
+            "by its id."
         )
     if suffix == ".json":
         found = [Asked(path.name, sidecar.read_options(path))]
