@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 from void_panel import tints
 from void_panel.compare import Compare, SideButtons
 from void_panel.line import Line
-from void_panel.qt import QtGui, QtWidgets, Signal
+from void_panel.qt import Qt, QtGui, QtWidgets, Signal
 from void_panel.requests import Change
 from void_panel.state import Link, PanelState
 from void_panel.strip import FrameStrip
@@ -18,6 +18,13 @@ BESIDE_PX = 600
 """From this width on the words stand beside the picture."""
 
 
+FARM = "Write farm job"
+FARM_TIP = (
+    "Write the selected jobs, with their plates and mattes, as an Open Job Description bundle for a farm. "
+    "VOID_FARM_SUBMIT names the command that sends it."
+)
+
+
 class JobView(QtWidgets.QWidget):
     """Shows the selected job of a PanelState. Its signals are what the artist wants; it does nothing itself."""
 
@@ -25,6 +32,7 @@ class JobView(QtWidgets.QWidget):
     again = Signal(object)  # a Change
     fetched = Signal()
     revealed = Signal()
+    farmed = Signal()
     looked_at = Signal(object)  # a frame number, or None: the newest
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None, *, revealing: bool) -> None:
@@ -57,6 +65,8 @@ class JobView(QtWidgets.QWidget):
         self.fetch.clicked.connect(lambda: self.fetched.emit())
         self.reveal = self._button("Reveal in node", "")
         self.reveal.clicked.connect(lambda: self.revealed.emit())
+        self.farm = self._button(FARM, "")
+        self.farm.clicked.connect(lambda: self.farmed.emit())
         self._revealing = revealing
         self.reveal.setToolTip(
             "Show the node that made this job."
@@ -89,12 +99,17 @@ class JobView(QtWidgets.QWidget):
         self._offer(state.again, state.why_not_again)
         self.fetch.setEnabled(bool(state.fetchable))
         self.reveal.setEnabled(self._revealing)
+        jobs = state.farmable
+        self.farm.setEnabled(bool(jobs))
+        self.farm.setText(f"{FARM} ({len(jobs)})" if len(jobs) > 1 else FARM)
+        self.farm.setToolTip(state.why_not_farm or FARM_TIP)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802
-        """Words beside the picture, or below it where it is narrow."""
+        """Words beside the picture, or below it where it is narrow; so with the buttons."""
         direction = QtWidgets.QBoxLayout.Direction
         beside = event.size().width() >= BESIDE_PX
-        self._body.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
+        for parts in (self._body, self._buttons):
+            parts.setDirection(direction.LeftToRight if beside else direction.TopToBottom)
         self._body.setStretch(1, 2 if beside else 0)
         super().resizeEvent(event)
 
@@ -158,9 +173,14 @@ class JobView(QtWidgets.QWidget):
         words.addStretch(1)
         self._body.addLayout(words, 2)
         whole.addLayout(self._body, 1)
-        buttons = QtWidgets.QHBoxLayout()
-        buttons.setSpacing(4)
-        for button in (self.cancel, self.rerun, self.fetch, self.reveal):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        whole.addLayout(buttons)
+        self._buttons = QtWidgets.QBoxLayout(QtWidgets.QBoxLayout.Direction.LeftToRight)
+        self._buttons.setSpacing(4)
+        for row in ((self.cancel, self.rerun, self.fetch, self.reveal), (self.farm,)):
+            buttons = QtWidgets.QHBoxLayout()
+            buttons.setSpacing(4)
+            for button in row:
+                buttons.addWidget(button)
+            self._buttons.addLayout(buttons)
+            self._buttons.setAlignment(buttons, Qt.AlignmentFlag.AlignLeft)
+        self._buttons.addStretch(1)
+        whole.addLayout(self._buttons)

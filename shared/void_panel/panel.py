@@ -6,6 +6,7 @@ for the server, not for a thread, not for a lock that is held over work. Closing
 
 from __future__ import annotations
 
+import os
 import queue
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Callable, List, Optional, Tuple, Union
 from void_panel import tints
 from void_panel.control import ControlThread
 from void_panel.events import Event
+from void_panel.farm import FarmThread, farm_folder
 from void_panel.frames import FrameThread
 from void_panel.host import Host
 from void_panel.job_view import JobView
@@ -56,7 +58,8 @@ class VoidPanel(QtWidgets.QWidget):
         self.state = PanelState(address)
         self._events: "queue.SimpleQueue[Event]" = queue.SimpleQueue()
         self._threads: Optional[Tuple[ControlThread, FrameThread]] = None
-        self._running: List[Union[ControlThread, FrameThread]] = []
+        self._farm: Optional[FarmThread] = None  # the last one
+        self._running: List[Union[ControlThread, FrameThread, FarmThread]] = []
         self._ticked_s = 0.0  # monotonic
         self._shown: Optional[str] = None
         self._wanted: Optional[Look] = None
@@ -125,7 +128,12 @@ class VoidPanel(QtWidgets.QWidget):
     def _choose(self, job: str) -> None:
         self.bar.fold()
         self.state.select(job)
-        self.drain()
+        self._mark()
+
+    def _mark(self) -> None:
+        """The table is let be: Qt tells of a new row and of the selection one after the other, in no fixed order."""
+        self.state.mark(self.table.selected_jobs())
+        self.job.show_state(self.state)
 
     def _look_at(self, frame: Optional[int]) -> None:
         self.state.look_at(frame)
@@ -149,13 +157,28 @@ class VoidPanel(QtWidgets.QWidget):
             return
         target = self._host.target(status.job) if self._host else None
         if target is None:
-            folder = ask_folder(self)
+            folder = ask_folder(self, "Where do the frames go?")
             if folder is None:
                 return
             target = in_folder(folder, status.job, status.shot)
         if self._threads is not None:
             self.state.say(f"{status.shot}: {len(frames)} frame{'s' * (len(frames) != 1)} are fetched.")
             self._threads[1].ask(Bring(status.job, status.shot, frames, target))
+
+    def _write_farm_job(self) -> None:
+        jobs = self.state.farmable
+        if not jobs or self._threads is None:
+            return
+        if self._farm is not None and self._farm.is_alive():
+            self.state.say("A farm job is being written already: wait until it is told of.")
+            return
+        folder = ask_folder(self, "Where does the farm job go? Its nodes must see that folder.")
+        if folder is not None:
+            self._farm = FarmThread(
+                self.state.address, self._events.put, jobs, farm_folder(folder, jobs), os.environ
+            )
+            self._running.append(self._farm)
+            self._farm.start()
 
     def _reveal(self) -> None:
         status = self.state.status
@@ -187,7 +210,7 @@ class VoidPanel(QtWidgets.QWidget):
             self.bar.show_state(state)
             self.table.show_stale(state.link is Link.LOST)
         if changed.order or changed.selected:
-            self.table.choose(state.selected)
+            self.table.choose(state.selected, state.marked)
             self.job.show_state(state)
         if changed.log:
             self.log.show_log(state.log, state.said)
@@ -217,6 +240,7 @@ class VoidPanel(QtWidgets.QWidget):
         self.bar.asked.connect(self._connect)
         self.table = JobTable(self)
         self.table.chosen.connect(self._choose)
+        self.table.marked.connect(self._mark)
         self.empty = QtWidgets.QLabel(self)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setTextFormat(Qt.TextFormat.PlainText)
@@ -231,6 +255,7 @@ class VoidPanel(QtWidgets.QWidget):
         self.job.again.connect(self._again)
         self.job.fetched.connect(self._fetch)
         self.job.revealed.connect(self._reveal)
+        self.job.farmed.connect(self._write_farm_job)
         self.job.looked_at.connect(self._look_at)
         self.log = LogView(self)
         self.last = Line(self)
@@ -259,9 +284,9 @@ class VoidPanel(QtWidgets.QWidget):
         self.setFocus()
 
 
-def ask_folder(parent: QtWidgets.QWidget) -> Optional[Path]:
+def ask_folder(parent: QtWidgets.QWidget, question: str) -> Optional[Path]:
     """A folder of the artist's choice; None when they think better of it."""
-    chosen = QtWidgets.QFileDialog.getExistingDirectory(parent, "Where do the frames go?")
+    chosen = QtWidgets.QFileDialog.getExistingDirectory(parent, question)
     return Path(chosen) if chosen else None
 
 

@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Callable, Deque, Dict, Optional, Set, Tuple
+from typing import Callable, Deque, Dict, Optional, Sequence, Set, Tuple
 
 from void_panel.events import Detailed, Event, Found, Listed, Lost, Made, Pictured, Said
 from void_panel.faults import Fault, verdict
@@ -68,6 +68,7 @@ class PanelState:
         self.order: Tuple[str, ...] = ()
         self.rows: Dict[str, JobRow] = {}
         self.selected: Optional[str] = None
+        self.marked: Tuple[str, ...] = ()  # rows that are marked together; the selected one alone, mostly
         self.log: Deque[LogLine] = deque(maxlen=LOG_LINES)
         self.said = 0  # log lines in all, also those that are gone
         self._clock = clock
@@ -114,7 +115,15 @@ class PanelState:
         """Look at this job, at its newest frame."""
         if job != self.selected:
             self.selected, self._frame = job, None
+            if job not in self.marked:
+                self.marked = () if job is None else (job,)
             self._blank.clear()  # what could not be fetched may come now
+            self._changed.selected = True
+
+    def mark(self, jobs: Sequence[str]) -> None:
+        """These rows are marked together, in this order."""
+        if self.marked != tuple(jobs):
+            self.marked = tuple(jobs)
             self._changed.selected = True
 
     def look_at(self, frame: Optional[int]) -> None:
@@ -239,6 +248,24 @@ class PanelState:
         return tuple(self.status.ready.get(Role.RESULT, ())) if self._at_hand and self.status else ()
 
     @property
+    def farmable(self) -> Tuple[str, ...]:
+        """The marked jobs, where all of them can be written as a farm job."""
+        return () if self.why_not_farm else self.marked
+
+    @property
+    def why_not_farm(self) -> str:
+        """Why the marked jobs cannot be written as a farm job; "" when they can."""
+        if not self._at_hand or not self.marked:
+            return "No server answers." if not self._at_hand else "No job is marked."
+        statuses = [self._statuses[job] for job in self.marked]
+        for status in statuses:
+            if status.received < status.expected:
+                return f"The server does not have all frames of {status.shot}."
+        shots = [status.shot for status in statuses]
+        twice = next((shot for shot in shots if shots.count(shot) > 1), "")
+        return f"Two of these jobs are of shot {twice}: a farm job takes one." if twice else ""
+
+    @property
     def look(self) -> Optional[Look]:
         """The frame to show: chosen by hand, else the newest, of pass 1 while there is no result."""
         status = self.status
@@ -320,6 +347,7 @@ class PanelState:
                 for known in (self._statuses, self.rows, self._paces, self._details):
                     known.pop(job, None)
             self.order = event.order
+            self.mark([job for job in self.marked if job in self._statuses])
             self._changed.order = True
             if self.selected not in self._statuses:
                 self.select(self._first())

@@ -18,9 +18,13 @@ Index = QtCore.QModelIndex
 
 
 class JobTable(QtWidgets.QTableView):
-    """The jobs, one a line, newest first. ``chosen`` is emitted with a job's id when the artist selects it."""
+    """The jobs, one a line, newest first.
+
+    ``chosen`` is emitted with a job's id when the artist goes to its row, ``marked`` when other rows are selected.
+    """
 
     chosen = Signal(str)
+    marked = Signal()
 
     def __init__(self, parent: Optional[QtWidgets.QWidget] = None) -> None:
         super().__init__(parent)
@@ -31,7 +35,7 @@ class JobTable(QtWidgets.QTableView):
         self.setItemDelegateForColumn(STATE, _StateDelegate(self))
         self.setItemDelegateForColumn(PROGRESS, _ProgressDelegate(self))
         self.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QtWidgets.QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.setShowGrid(False)
@@ -52,6 +56,7 @@ class JobTable(QtWidgets.QTableView):
             self._widths[column] = self.fontMetrics().boundingRect(text).width() + room
             self.setColumnWidth(column, self._widths[column])
         self.selectionModel().currentRowChanged.connect(self._moved)
+        self.selectionModel().selectionChanged.connect(self._marked)
 
     def show_rows(
         self, order: Optional[Sequence[str]], rows: Mapping[str, JobRow], changed: Collection[str]
@@ -70,14 +75,26 @@ class JobTable(QtWidgets.QTableView):
             palette.setColor(QtGui.QPalette.ColorRole.HighlightedText, quiet)
         self.setPalette(palette)
 
-    def choose(self, job: Optional[str]) -> None:
-        """Select the job without telling anybody."""
+    def selected_jobs(self) -> List[str]:
+        """The ids of all rows that are selected, in their order."""
+        rows = sorted(index.row() for index in self.selectionModel().selectedRows())
+        return [self._jobs.job_at(row) for row in rows]
+
+    def choose(self, job: Optional[str], marked: Sequence[str]) -> None:
+        """Go to the job's row and select the ``marked`` ones, without telling anybody."""
         at = self._jobs.row_of(job)
         self._quiet = True
         if at is None:
             self.setCurrentIndex(Index())
         elif self.currentIndex().row() != at:
             self.setCurrentIndex(self._jobs.index(at, SHOT))
+        if set(self.selected_jobs()) != set(marked):
+            flags = QtCore.QItemSelectionModel.SelectionFlag
+            chosen = QtCore.QItemSelection()
+            for row in (self._jobs.row_of(one) for one in marked):
+                if row is not None:
+                    chosen.select(self._jobs.index(row, SHOT), self._jobs.index(row, LEFT))
+            self.selectionModel().select(chosen, flags.ClearAndSelect | flags.Rows)
         self._quiet = False
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802
@@ -91,6 +108,10 @@ class JobTable(QtWidgets.QTableView):
     def _moved(self, current: Index, before: Index) -> None:
         if current.isValid() and not self._quiet:
             self.chosen.emit(self._jobs.job_at(current.row()))
+
+    def _marked(self, *_: object) -> None:
+        if not self._quiet:
+            self.marked.emit()
 
 
 class _Jobs(QtCore.QAbstractTableModel):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from real_shots import StartServer, servers
 
-from void_panel import client_thread, control
+from void_panel import client_thread, control, farm
 from void_wire.client import Client
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -64,6 +64,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, str]]]:
     public = [name for name in vars(Client) if callable(getattr(Client, name)) and not name.startswith("_")]
     noting = type("NotingClient", (Client,), {name: noted(name) for name in [*public, "__init__"]})
     monkeypatch.setattr(client_thread, "Client", noting)
+    monkeypatch.setattr(farm, "Client", noting)
     monkeypatch.setattr(control, "BUSY_S", 0.1)
     monkeypatch.setattr(control, "IDLE_S", 0.2)
     monkeypatch.setattr(control, "PATIENCE_S", 1.0)

@@ -141,6 +141,8 @@ def states(demo: Path) -> Iterator[tuple[str, tuple[int, int], list[Event]]]:
     yield "running_480", (480, 760), working_day(demo)
     yield "running_420", (420, 760), working_day(demo)
     yield "running_light", (900, 640), working_day(demo)
+    yield "several", (480, 760), working_day(demo)
+    yield "several_light", (900, 640), working_day(demo)
     yield "failed", (900, 560), failed()
     yield "failed_420", (420, 620), failed()
     yield "lost", (900, 640), [*working_day(demo), SILENT]
@@ -164,6 +166,9 @@ def draw(demo: Path, folder: Path) -> None:
             panel.log.show()
         for event in events:
             panel.state.take(event)
+            panel.drain()
+        if name.startswith("several"):
+            panel.state.mark(panel.state.order[3:6])
             panel.drain()
         app.processEvents()
         panel.grab().save(str(folder / f"{name}.png"))

@@ -1,14 +1,19 @@
 """The panel over real servers: found, lost, found again; jobs shown, stopped, done again, brought home."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from real_shots import ShotOnDisk, StartServer, bring, make_shot
 
+from void_farm import plan as plans
+from void_panel import farm
+from void_panel.farm import farm_folder
 from void_panel.host import Host
 from void_panel.pictures import Look
 from void_panel.requests import Change
@@ -220,7 +225,7 @@ def test_frames_are_brought_home_once_more(
     assert {frame: (tmp_path / "node" / f"r.{frame}.exr").read_bytes() for frame in known} == known
 
     alone = open_panel(address)
-    monkeypatch.setattr("void_panel.panel.ask_folder", lambda parent: tmp_path / "chosen")
+    monkeypatch.setattr("void_panel.panel.ask_folder", lambda parent, question: tmp_path / "chosen")
     until(lambda: alone.state.fetchable)
     assert not alone.job.reveal.isEnabled()
     alone.job.fetch.click()
@@ -228,10 +233,88 @@ def test_frames_are_brought_home_once_more(
     names = sorted(path.name for path in (tmp_path / "chosen" / "job-home1").iterdir())
     assert names == [f"shot.{frame:04d}.exr" for frame in shot.frames.numbers()]
     (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setattr("void_panel.panel.ask_folder", lambda parent: tmp_path / "file")
+    monkeypatch.setattr("void_panel.panel.ask_folder", lambda parent, question: tmp_path / "file")
     alone.job.fetch.click()
     until(lambda: alone.state.log[-1].bad)
     assert alone.state.log[-1].sentence.startswith("shot: 0 of 6 frames are here. ")
+
+
+def test_marked_jobs_become_a_farm_job_that_the_studio_s_command_sends(
+    start_server: StartServer,
+    open_panel: Open,
+    until: Until,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address, shot = start_server().address, make_shot(tmp_path / "shot", 3)
+    for name in ("job-far-1", "job-far-2"):
+        with Client(address) as client:
+            spec = replace(shot.spec(name), shot=name)
+            client.submit(spec)
+            client.upload(spec, shot.files)
+    monkeypatch.delenv("VOID_FARM_SUBMIT", raising=False)
+    monkeypatch.setattr("void_panel.panel.ask_folder", lambda parent, question: tmp_path / "farm")
+    panel = open_panel(address)
+    until(lambda: len(panel.state.rows) == 2 and panel.state.farmable, lambda: said(panel))
+    panel.table.selectAll()
+    assert panel.job.farm.text() == "Write farm job (2)"
+    jobs = panel.state.marked
+    panel.job.farm.click()
+    until(lambda: "Farm job written: " in said(panel), lambda: said(panel))
+    folder = farm_folder(tmp_path / "farm", jobs)
+    assert f"{folder}. Nobody is told: VOID_FARM_SUBMIT names no command that sends it." in said(panel)
+    assert [one.spec.job for one in plans.read(folder / plans.NAME).shots] == list(jobs)
+    panel.job.farm.click()
+    until(lambda: panel.state.log[-1].bad, lambda: said(panel))
+    assert "holds a bundle already" in panel.state.log[-1].sentence
+
+    command = f'"{sys.executable}" -c "import sys; print(sys.argv[1][-3:] * 3)"'
+    monkeypatch.setenv("VOID_FARM_SUBMIT", command)
+    panel.table.selectRow(0)
+    panel.job.farm.click()
+    until(lambda: "took the bundle and said: " in said(panel), lambda: said(panel))
+    assert panel.state.log[-1].sentence.endswith(f"said: {panel.state.marked[0][-3:] * 3}")
+    monkeypatch.setenv("VOID_FARM_SUBMIT", "/nowhere/send")
+    panel.table.selectRow(1)
+    panel.job.farm.click()
+    until(lambda: panel.state.log[-1].bad, lambda: said(panel))
+    assert "/nowhere/send of VOID_FARM_SUBMIT cannot be run" in panel.state.log[-1].sentence
+
+
+def test_a_farm_job_that_is_being_written_ends_with_the_panel_and_goes_on_later(
+    start_server: StartServer, open_panel: Open, until: Until, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, shot = start_server().address, make_shot(tmp_path / "shot", 3)
+    send(address, shot, "job-far-3")
+    monkeypatch.setattr("void_panel.panel.ask_folder", lambda parent, question: tmp_path)
+    panel = open_panel(address)
+    until(lambda: panel.state.farmable, lambda: said(panel))
+    brought = farm.FarmThread._brought
+    first, go_on = threading.Event(), threading.Event()
+
+    def slow(self: farm.FarmThread, shot: str, here: int, of: int) -> None:
+        if here == 2:
+            first.set()
+            go_on.wait(60.0)
+        brought(self, shot, here, of)
+
+    monkeypatch.setattr(farm.FarmThread, "_brought", slow)
+    panel.job.farm.click()
+    until(first.is_set, lambda: said(panel))
+    panel.job.farm.click()
+    assert said(panel).endswith("A farm job is being written already: wait until it is told of.")
+    writing = panel._farm
+    assert writing is not None
+    panel.close()
+    go_on.set()
+    writing.join(60.0)
+    folder = farm_folder(tmp_path, ["job-far-3"])
+    assert not (folder / plans.NAME).exists()
+    assert len(list(folder.rglob("*.exr"))) == 2
+    panel.show()
+    until(lambda: panel.state.farmable, lambda: said(panel))
+    panel.job.farm.click()
+    until(lambda: (folder / plans.NAME).exists(), lambda: said(panel))
 
 
 def test_another_address_is_used_at_once_and_a_wrong_one_is_said(

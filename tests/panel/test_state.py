@@ -1,5 +1,7 @@
 """What the panel knows and says, without a widget."""
 
+from dataclasses import replace
+
 import pytest
 from job_statuses import spec, status
 
@@ -214,3 +216,29 @@ def test_state_link_is_looking_before_anybody_answers() -> None:
     assert (state.link, state.headline) == (Link.LOOKING, "Looking for a server at tcp://box:7801")
     state.take(Lost("Address 'x' is none.", given_up=True))
     assert (state.headline, state.report) == ("No server", "Address 'x' is none.")
+
+
+def test_marked_jobs_become_a_farm_job_when_all_of_them_are_there() -> None:
+    jobs = [status(number, State.DONE) for number in range(3)]
+    arriving = replace(jobs[2], state=State.RECEIVING, received=jobs[2].expected - 1)
+    state = there(jobs[0], jobs[1], arriving)
+    assert (state.selected, state.farmable) == (jobs[0].job, (jobs[0].job,))
+    state.mark([jobs[0].job, jobs[1].job])
+    assert (state.farmable, state.why_not_farm) == ((jobs[0].job, jobs[1].job), "")
+    state.select(jobs[1].job)  # one of them: they stay marked
+    assert len(state.farmable) == 2
+    state.mark([jobs[1].job, arriving.job])
+    assert (state.farmable, state.why_not_farm) == (
+        (),
+        f"The server does not have all frames of {arriving.shot}.",
+    )
+    twin = replace(jobs[0], shot=jobs[1].shot)
+    state.take(listed(twin, jobs[1], arriving))
+    state.mark([twin.job, jobs[1].job])
+    assert state.why_not_farm == f"Two of these jobs are of shot {twin.shot}: a farm job takes one."
+    state.select(arriving.job)  # another: it alone
+    assert state.marked == (arriving.job,)
+    state.take(listed(twin, jobs[1]))
+    assert state.marked == (twin.job,)
+    state.take(Lost("gone"))
+    assert (state.farmable, state.why_not_farm) == ((), "No server answers.")

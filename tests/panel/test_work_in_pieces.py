@@ -112,6 +112,37 @@ def test_a_click_on_a_row_looks_at_its_job(panel: Any) -> None:
     assert panel.job.title.text() == "shot_002"
 
 
+def test_several_rows_are_marked_together_and_stay_so(panel: Any) -> None:
+    jobs = [status(number, State.DONE) for number in range(4)]
+    panel.state.take(Found("1.2", {"draft": ""}))
+    panel.state.take(Listed(tuple(jobs), 0.0, tuple(job.job for job in jobs)))
+    panel.drain()
+    assert (panel.job.farm.text(), panel.job.farm.isEnabled()) == ("Write farm job", True)
+    table, qt = panel.table, pytest.importorskip("PySide6.QtCore").Qt
+    test = pytest.importorskip("PySide6.QtTest").QTest
+
+    def click(row: int, key: Any) -> None:
+        where = table.visualRect(table.model().index(row, 0)).center()
+        test.mouseClick(table.viewport(), qt.MouseButton.LeftButton, key, where)
+
+    click(1, qt.KeyboardModifier.NoModifier)
+    click(3, qt.KeyboardModifier.ControlModifier)
+    assert panel.state.marked == (jobs[1].job, jobs[3].job)
+    assert (panel.job.title.text(), panel.job.farm.text()) == (jobs[3].shot, "Write farm job (2)")
+    new = [status(number, State.DONE) for number in range(8, 10)]
+    everything = [*new, *jobs]
+    panel.state.take(Listed(tuple(new), 1.0, tuple(job.job for job in everything)))
+    panel.drain()
+    marked = sorted(index.row() for index in table.selectionModel().selectedRows())
+    assert (marked, panel.state.marked) == ([3, 5], (jobs[1].job, jobs[3].job))
+    click(3, qt.KeyboardModifier.ControlModifier)
+    assert panel.state.marked == (jobs[3].job,)
+    test.keyClick(table, qt.Key.Key_Up, qt.KeyboardModifier.NoModifier)
+    test.keyClick(table, qt.Key.Key_Up, qt.KeyboardModifier.ShiftModifier)
+    assert len(panel.state.marked) == 2
+    assert panel.state.selected in panel.state.marked
+
+
 def test_narrow_panels_keep_shot_state_progress_and_time(panel: Any, app: Any) -> None:
     from void_panel.table import ENGINE, LEFT, PROGRESS, RANGE, SHOT, STATE
 
