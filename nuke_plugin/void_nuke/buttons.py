@@ -79,7 +79,7 @@ def farm_job(node: Any) -> None:
         return
     written = f"Farm job written: {folder}."
     if not os.environ.get(hook.VARIABLE):
-        _tell(node, f"{written} Nobody is told: {hook.VARIABLE} names no command that sends it.")
+        _tell(node, f"{written} {hook.NOBODY}")
         return
     host.write(node, {"status": f"{written} Sending it."})
     name = node.fullName()

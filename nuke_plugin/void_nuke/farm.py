@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Dict
 
 from void_farm import bundle, hook, plan
 from void_farm.bundle import Export, Needs
+from void_host.farm import new_folder, unwritable
 from void_host.shot import Shot
 from void_nuke import export, host
 from void_wire.errors import SettingsError, VoidError
-from void_wire.messages import JobSpec
 
 SCRIPT = "export.nk"
 LICENCE_VARIABLE = "VOID_FARM_EXPORT_LICENCE"
@@ -33,27 +32,21 @@ def write(shot: Shot) -> Path:
         raise SettingsError(
             f"{licence.nuke} encrypts its scripts, so no farm can render the export: press Remove here."
         )
-    folder = Path(shot.output).parent / f"farm_v{shot.version:03d}"
+    folder = new_folder(shot)
     try:
-        folder.mkdir(parents=True)
         host.save_copy(shot.owner, folder.as_posix(), (folder / SCRIPT).as_posix())
-    except FileExistsError:
-        raise SettingsError(
-            f"{folder} holds a farm job of version {shot.version} already: send that, or remove the folder."
-        ) from None
     except OSError as error:
-        raise SettingsError(
-            f"The farm job cannot be written to {folder} ({error.strerror}): choose another output path."
-        ) from None
+        raise unwritable(folder, error) from None
     inputs = {role: f"{role.value}.%04d.exr" for role in shot.spec.roles}
     command = export.background_command(host.executable(), shot, folder / SCRIPT)
+    night = plan.Plan(
+        f"{shot.spec.shot}_v{shot.version:03d}",
+        (plan.rendered_there(plan.unattended(shot.spec), inputs, shot.output),),
+    )
     bundle.write(
         folder,
-        plan.Plan(
-            f"{shot.spec.shot}_v{shot.version:03d}",
-            (plan.rendered_there(_for_a_farm(shot.spec), inputs, shot.output),),
-        ),
-        needs=Needs() if shot.spec.engine == "void" else Needs(gpus=0),
+        night,
+        needs=Needs.of(night),
         inputs=[folder / SCRIPT],
         outputs=[Path(shot.output).parent],
         export=Export(tuple(command), os.environ.get(LICENCE_VARIABLE, "")),
@@ -71,8 +64,3 @@ def send(folder: Path, environment: Dict[str, str], tell: Callable[[str], None])
             tell(str(error))
 
     threading.Thread(target=work, name=f"void farm {folder.name}", daemon=True).start()
-
-
-def _for_a_farm(spec: JobSpec) -> JobSpec:
-    """Nobody watches Pass 1 there."""
-    return spec if spec.void is None else replace(spec, void=replace(spec.void, show_pass1=False))

@@ -8,30 +8,21 @@ goes on with it.
 from __future__ import annotations
 
 import shutil
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
-from void_host import exr_header
 from void_host.box import box_of
 from void_host.output import frame_path, version_in
 from void_host.removal import ASK_PATIENCE_S, Exported, Removal, Stopped
 from void_host.shot import Shot
+from void_resolve.export import Told, export
 from void_resolve.host.application import Host
 from void_resolve.host.macro import Macro
-from void_resolve.host.savers import files
 from void_resolve.shot import Asked, ask
 from void_wire.client import ENDED, Client
-from void_wire.errors import MissingFrames, SettingsError, VoidError
-from void_wire.messages import JobStatus, Role
-
-Told = Callable[[str], None]
-"""Hears in a sentence what is being done."""
-
-_STILL_S = 3.0
-"""All files of an export are there and did not change for so long: the render waits for something else."""
+from void_wire.errors import SettingsError, VoidError
+from void_wire.messages import JobStatus
 
 
 class Left(Exception):
@@ -165,25 +156,12 @@ class Task:
         return self.removal.follow()
 
     def _export(self, folder: Path, stopped: Stopped) -> Iterator[Exported]:
-        """One render of all frames: Resolve may want its window closed after each."""
-        asked, spec = self.screen.asked, self.screen.asked.shot.spec
-        frames = range(asked.first, asked.last + 1)
-        expected = [path for frame in frames for path in files(folder, frame).values()]
-        self.screen.say("Fusion renders plate and mattes; cancel in its own window")
-        with _window_watched(expected[-1], self.screen.told):
-            self.screen.macro.export(folder, asked.first, asked.last, asked.depth)
-        lacking = [frame for frame in frames if not all(map(exr_header.read, files(folder, frame).values()))]
-        if lacking:
-            named = ", ".join(str(frame) for frame in lacking[:8])
-            raise MissingFrames(
-                f"Fusion rendered no picture of {len(lacking)} frames, the first {named} as the Fusion page counts: "
-                "is there one at the macro's inputs for each of them?"
-            )
-        for number in spec.frames.numbers():
+        for exported in export(
+            self.screen.macro, self.screen.asked, folder, self.screen.say, self.screen.told
+        ):
             if stopped():
                 return
-            made = files(folder, asked.timing.to_comp(number))
-            yield number, {Role(name): path for name, path in made.items()}
+            yield exported
 
 
 def start(host: Host, macro: Macro, told: Told, environment: Mapping[str, str]) -> Task:
@@ -240,28 +218,3 @@ def _status(macro: Macro) -> Optional[JobStatus]:
             return client.watch(job)
     except VoidError:
         return None
-
-
-@contextmanager
-def _window_watched(last: Path, told: Told) -> Iterator[None]:
-    """While a render blocks this thread, look at its last file: where that stays as it is, a window waits for OK."""
-    over = threading.Event()
-
-    def watch() -> None:
-        seen = -1
-        while not over.wait(_STILL_S):
-            size = last.stat().st_size if last.is_file() else -1
-            if size > 0 and size == seen:
-                told(
-                    "Every frame is rendered; Resolve waits for its window Render completed: press OK there."
-                )
-                return
-            seen = size
-
-    thread = threading.Thread(target=watch, name="void export", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

@@ -142,6 +142,18 @@ ONLY_HERE: Mapping[str, Tuple[Control, ...]] = {
             ("height", "Height of the box in plate pixels. 0: the whole picture."),
         )
     ),
+    "output": (
+        Control(
+            Kind.BUTTON,
+            "farm_job",
+            "Write farm job",
+            "Renders plate and mattes here and writes them, as an Open Job Description bundle, into a folder beside "
+            "the path: a farm makes the result and puts it at the path. VOID_FARM_SUBMIT names the studio's command "
+            "that sends the bundle. No server is asked.",
+            "Output",
+            press="farm",
+        ),
+    ),
     "use_result": (
         Control(
             Kind.NUMBER,

@@ -26,7 +26,7 @@ from void_wire.errors import SettingsError, VoidError
 
 LOOK_MS = 1000
 SIZE_PX = (900, 760)
-_BUTTONS = (("Remove", "remove"), ("Cancel", "cancel"), ("Go on", "follow"))
+_BUTTONS = (("Remove", "remove"), ("Cancel", "cancel"), ("Go on", "follow"), ("Write farm job", "farm"))
 
 
 class ResolvePanel(QtWidgets.QWidget):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Callable, List, Mapping, Optional, Sequence
 
 from void_host import log as log_file
-from void_resolve import controller
+from void_resolve import controller, farm
 from void_resolve.host.application import Host, connect
 from void_resolve.host.comp import SourceTool
 from void_resolve.host.macro import Macro
@@ -119,6 +119,11 @@ def _do(host: Host, macro: Macro, what: str, say: Say, environment: Mapping[str,
             macro.write({"status": told})
             say(told)
             return 0
+        if what == "farm":
+            told = farm.write(host, macro, say, environment)
+            macro.write({"status": told})
+            say(told)
+            return 0
         if what == "follow":
             error = controller.attach(host, macro, say).follow()
         else:
@@ -187,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
         ("remove", "send the job of a macro and bring its frames"),
         ("follow", "go on with the job of a macro"),
         ("cancel", "stop the job of a macro"),
+        ("farm", "render a macro's plate and mattes and write them as a farm job"),
     ):
         commands.add_parser(name, help=what).add_argument("--macro", help="its name; else the selected one")
     placing = commands.add_parser("place", help="place the macro on tools, else on the selected ones")

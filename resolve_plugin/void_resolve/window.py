@@ -14,7 +14,7 @@ from void_resolve.host.macro import Macro
 from void_wire.errors import VoidError
 
 _ID = "VoidWindow"
-_BUTTONS = (("Remove", "remove"), ("Cancel", "cancel"), ("Go on", "follow"))
+_BUTTONS = (("Remove", "remove"), ("Cancel", "cancel"), ("Go on", "follow"), ("Write farm job", "farm"))
 _LOOK_MS = 1000
 
 

@@ -10,6 +10,9 @@ from typing import Mapping
 from void_wire.errors import SettingsError
 
 VARIABLE = "VOID_FARM_SUBMIT"
+NOBODY = f"Nobody is told: {VARIABLE} names no command that sends it."
+"""What is said of a bundle where the environment names none."""
+
 PATIENCE_S = 300.0
 _SHOWN = 300
 

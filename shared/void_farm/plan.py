@@ -163,6 +163,11 @@ def unattended(spec: JobSpec) -> JobSpec:
     return replace(spec, void=void, picture=replace(spec.picture, overlay=False))
 
 
+def input_in(shot: str, role: Role) -> str:
+    """Where the files of a shot go that come into the bundle, as seen from the plan."""
+    return f"inputs/{shot}/{role.value}.%04d.exr"
+
+
 def output_in(shot: str) -> str:
     """Where the results of a shot go that nobody named a place for, as seen from the plan."""
     return f"results/{shot}/{shot}.%04d.exr"

@@ -16,9 +16,6 @@ from void_wire.client import Client
 from void_wire.errors import MissingFrames, SettingsError, ShotError, VoidError, from_code
 from void_wire.messages import JobSpec, JobStatus, Role, State
 
-INPUTS = "inputs"
-"""The folder in a bundle for plates and mattes that came from a server, a folder a shot."""
-
 Told = Callable[[str, int, int], None]
 """Called with a shot's name, how many of its files are in the bundle, and how many there are. May raise to give up."""
 
@@ -34,7 +31,7 @@ class HeldJob:
 
     def patterns(self) -> Dict[Role, str]:
         """Where its files go, as seen from the bundle."""
-        return {role: f"{INPUTS}/{self.spec.shot}/{role.value}.%04d.exr" for role in self.spec.roles}
+        return {role: plans.input_in(self.spec.shot, role) for role in self.spec.roles}
 
     def files(self, bundle: Path) -> Dict[Role, Dict[int, Path]]:
         """The same as files of a bundle: role -> frame number -> file."""

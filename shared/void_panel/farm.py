@@ -63,8 +63,7 @@ class FarmThread(threading.Thread):
                 for note in shot.notes:
                     self._tell(Said(f"{shot.spec.shot}: {note}"))
             if not self._environment.get(hook.VARIABLE):
-                untold = f"Nobody is told: {hook.VARIABLE} names no command that sends it."
-                self._tell(Said(f"Farm job written: {self._folder}. {untold}"))
+                self._tell(Said(f"Farm job written: {self._folder}. {hook.NOBODY}"))
                 return
             self._tell(Said(f"Farm job written: {self._folder}. Sending it."))
             self._tell(Said(hook.submit(self._folder, self._environment)))

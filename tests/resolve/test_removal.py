@@ -8,7 +8,7 @@ from fusion import Comp, _render
 from fusion_shots import SIZE, TEMPLATES, fill, plate
 
 from void_host import removal
-from void_resolve import controller
+from void_resolve import controller, export
 from void_resolve.controls import BY_NAME
 from void_resolve.host import application
 from void_resolve.host.comp import SourceTool
@@ -384,7 +384,7 @@ def test_a_matte_that_is_black_is_never_sent(comp, in_resolve, server, desk):
 def test_a_window_that_waits_after_the_render_is_pointed_at(
     session, comp, in_resolve, server, desk, monkeypatch
 ):
-    monkeypatch.setattr(controller, "_STILL_S", 0.1)
+    monkeypatch.setattr(export, "_STILL_S", 0.1)
     session.window_after_render_s = 0.6
     ask_for(comp, server=server)
     assert begin(in_resolve(), desk).run() is None

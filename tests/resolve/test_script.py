@@ -127,6 +127,17 @@ def run_macro(comp, press, run):
     return run()
 
 
+def test_a_press_of_write_farm_job_writes_it_and_says_so(run, comp, heard, tmp_path):
+    ask_for(comp, "127.0.0.1:9")
+    assert run_macro(comp, "farm", run) == 0
+    (plan,) = tmp_path.rglob("plan.json")
+    assert heard[-1].startswith(f"Farm job written: {plan.parent}. Nobody is told: ")
+    assert comp.macro.GetInput("status") == heard[-1]
+    comp.macro.FindMainInput(1).ConnectTo(None)
+    assert run_macro(comp, "farm", run) == 1
+    assert comp.macro.GetInput("status") == heard[-1] == "Input plate is not connected: connect the shot."
+
+
 def test_it_leaves_when_resolve_leaves(run, comp, server, heard, monkeypatch):
     ask_for(comp, server)
     watch = Client.watch
