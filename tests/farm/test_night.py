@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from void_server.farm.night import Cost, Site, best, segments, simulate, work_s
 
-PLAIN = Cost(window_s=60.0, frame_s=1.0, in_mb=10.0, out_mb=20.0)
+PLAIN = Cost(window_s=60.0, frame_s=1.0, task_s=2.0, in_mb=10.0, out_mb=20.0)
 ROOMY = Site(gpus=1, storage_mb_s=1e6, link_mb_s=100.0, model_mb=1000.0, load_s=5.0)
 
 
@@ -19,7 +19,7 @@ def test_segments_cover_a_shot_and_share_their_overlap(frames: int, length: int,
 
 def test_one_gpu_does_one_thing_after_the_other() -> None:
     night = simulate([85, 85], 85, 16, ROOMY, PLAIN)
-    work, moving, load = 2 * (60 + 85), (1000 + 2 * 85 * 30) / 100, 5
+    work, moving, load = 2 * (60 + 85 + 2), (1000 + 2 * 85 * 30) / 100, 5
     assert night.hours == pytest.approx((work + moving + load) / 3600)
     assert (night.working, night.loading, night.moving, night.idle) == pytest.approx(
         (work / (night.hours * 3600), load / (night.hours * 3600), moving / (night.hours * 3600), 0), abs=1e-9
@@ -35,16 +35,16 @@ def test_a_session_of_one_task_loads_each_time_and_reads_the_model_once() -> Non
 
 def test_a_storage_that_is_too_small_is_what_the_night_takes() -> None:
     site = Site(gpus=50, storage_mb_s=100.0, link_mb_s=100.0, model_mb=0.0, load_s=0.0)
-    cost = Cost(window_s=0.0, frame_s=0.0, in_mb=10.0, out_mb=20.0)
+    cost = Cost(window_s=0.0, frame_s=0.0, task_s=0.0, in_mb=10.0, out_mb=20.0)
     night = simulate([100] * 50, 100, 16, site, cost)
     assert night.hours == pytest.approx(50 * 100 * 30 / 100 / 3600)
     assert night.storage == pytest.approx(1)
 
 
 def test_work_is_counted_by_the_windows_that_the_engine_cuts() -> None:
-    assert work_s(85, PLAIN) == 60 + 85
-    assert work_s(20, PLAIN) == 60 + 20  # a short clip is padded to a window
-    assert work_s(154, PLAIN) > 2 * 60 + 154 - 60
+    assert work_s(85, PLAIN) == 60 + 85 + 2
+    assert work_s(20, PLAIN) == 60 + 20 + 2  # a short clip is padded to a window
+    assert work_s(154, PLAIN) > 2 * 60 + 154 + 2 - 60
 
 
 def test_many_gpus_want_short_segments_and_few_want_long_ones() -> None:

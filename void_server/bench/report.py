@@ -22,6 +22,7 @@ NAMES = (
     "long",
     "panel",
     "farm",
+    "night",
     "split",
     "gpu",
 )

@@ -21,6 +21,10 @@ def expect(
         float, typer.Option(min=0, help="Both passes over one full temporal window, with decoding.")
     ] = 75.0,
     frame_s: Annotated[float, typer.Option(min=0, help="Of a frame beside the model.")] = 1.0,
+    task_s: Annotated[
+        float,
+        typer.Option(min=0, help="Of a task beside its frames: its process begins, asks, waits, notes."),
+    ] = 3.0,
     in_mb: Annotated[float, typer.Option(min=0, help="Of a frame's plate and mattes.")] = 30.0,
     out_mb: Annotated[float, typer.Option(min=0, help="Of a frame's result.")] = 35.0,
     load_s: Annotated[float, typer.Option(min=0, help="For the model, once its files are in memory.")] = 10.0,
@@ -40,7 +44,7 @@ def expect(
     from void_server.farm.night import Cost, Site, best, lengths, nights
 
     site = Site(gpus, storage_mb_s, link_mb_s, model_mb, load_s, session_tasks)
-    cost = Cost(window_s=window_s, frame_s=frame_s, in_mb=in_mb, out_mb=out_mb)
+    cost = Cost(window_s=window_s, frame_s=frame_s, task_s=task_s, in_mb=in_mb, out_mb=out_mb)
     found = nights(lengths(shots, frames), overlap, site, cost)
     table = Table(
         "segment", "tasks", "hours", "working", "loading", "moving", "idle", "twice", "storage full", box=None

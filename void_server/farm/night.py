@@ -39,6 +39,7 @@ class Cost:
     window_s: float = 75.0  # both passes over one full window, with decoding
     window_frames: int = 85
     frame_s: float = 1.0  # of a frame, beside the model: colour, detail, grain, files
+    task_s: float = 3.0  # of a task, beside its frames: its process begins, asks, waits, notes
     in_mb: float = 30.0  # of a frame's plate and mattes
     out_mb: float = 35.0  # of its result, with what else is kept
 
@@ -64,10 +65,10 @@ def segments(frames: int, segment_frames: int, overlap: int) -> list[int]:
 
 
 def work_s(frames: int, cost: Cost) -> float:
-    """Seconds that a segment of ``frames`` takes once its files are there."""
+    """Seconds that a task of ``frames`` takes beside moving its files."""
     full = latent_frames(cost.window_frames)
     cut = sum(window.stop - window.start for window in cut_windows(frames, cost.window_frames))
-    return cut / full * cost.window_s + frames * cost.frame_s
+    return cut / full * cost.window_s + frames * cost.frame_s + cost.task_s
 
 
 def simulate(shots: Sequence[int], segment_frames: int, overlap: int, site: Site, cost: Cost) -> Night:
