@@ -29,10 +29,10 @@ from void_server.farm.segment_folder import SegmentFolder
 from void_server.frames.exr import write_frame
 from void_server.scene import Scene
 
-LENGTHS = (40, 32, 28, 24, 20, 16, 12, 8)
+LENGTHS = (36, 32, 28, 24, 20, 16, 12, 8)
 """Frames of the night's shots."""
 
-SIZE = (270, 480)
+SIZE = (180, 320)
 NODES = 2
 CLOSE = 0.15
 """How far the simulation may be off, in shares of what was seen."""
