@@ -1,6 +1,7 @@
 """VOID in DaVinci Resolve and Fusion: Workspace > Scripts > Comp > VOID, and the buttons of the macro VOID.
 
-install/resolve.py fills in where the rest of it is. From a terminal: python3 VOID.py remove, follow, cancel or place.
+install/resolve.py fills in where the rest of it is. From a terminal: python3 VOID.py remove, follow, cancel, farm,
+place.
 """
 
 import os

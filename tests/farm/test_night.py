@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from void_server.bench import night as bench
 from void_server.farm.night import Cost, Site, best, segments, simulate, work_s
 
 PLAIN = Cost(window_s=60.0, frame_s=1.0, task_s=2.0, in_mb=10.0, out_mb=20.0)
@@ -53,3 +54,20 @@ def test_many_gpus_want_short_segments_and_few_want_long_ones() -> None:
         site = Site(gpus=gpus, storage_mb_s=1e6)
         found = best([simulate([500] * 4, length, 16, site, PLAIN) for length in lengths])
         assert found.segment_frames == wanted
+
+
+def test_a_night_that_was_done_gives_the_figures_that_made_it() -> None:
+    def seen(frames: int, first: bool) -> bench.Seen:
+        megabytes, work = 2.0 * frames, 2.0 + 0.5 * frames
+        moved = 1.0 + megabytes / 10 + (4.0 if first else 0.0)
+        return bench.Seen(frames, megabytes, 1.5 + moved + work, moved, work, first)
+
+    tasks = tuple(seen(frames, frames == 40) for frames in (40, 30, 20, 10))
+    real = bench.RealNight(3.0 + sum(one.whole_s for one in tasks), (3.0,), tasks)
+    site, cost = bench.figures(real)
+    assert (site.load_s, site.link_mb_s) == pytest.approx((7.0, 10.0))
+    assert (cost.frame_s, cost.task_s, cost.in_mb) == pytest.approx((0.5, 4.5, 2.0))
+    assert bench.expected(real, 1, site, cost).hours * 3600 == pytest.approx(real.seconds)
+    two = bench.expected(real, 2, site, cost).hours * 3600
+    longest, others = tasks[0].whole_s, [one.whole_s for one in tasks[1:]]
+    assert two == pytest.approx(3.0 + max(longest + others[2], 4.0 + others[0] + others[1]))
