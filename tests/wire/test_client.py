@@ -493,7 +493,9 @@ def test_a_place_that_cannot_be_written_is_named(
     server: StrictServer, client: Client, results: dict[int, bytes], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SettingsError, match=f"file/home.* cannot be written.*void fetch {JOB}"):
+    with pytest.raises(
+        SettingsError, match=r"file/home.* cannot be written.*plate is safe on the server.*ask for it again"
+    ):
         fetch(client, tmp_path / "file")
 
 
