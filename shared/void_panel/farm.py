@@ -70,7 +70,7 @@ class FarmThread(threading.Thread):
         except _Stopped:
             pass
         except VoidError as error:
-            self._tell(Said(f"The farm job is not written or not sent. {error}", bad=True))
+            self._tell(Said(f"Farm job: {error}", bad=True))
         except Exception as error:  # a bug: the panel stays, and says so
             log.exception("%s", self.name)
             self._tell(Said(f"The panel stumbled over the farm job ({error!r}); its log has more.", bad=True))

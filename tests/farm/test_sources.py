@@ -6,7 +6,7 @@ from farm_bundles import table
 from real_shots import make_shot
 
 from void_server import sidecar
-from void_server.cli.farm import typed
+from void_server.cli.farm import removals, typed
 from void_server.farm.sources import read_jobs
 from void_wire.errors import SettingsError
 
@@ -107,3 +107,15 @@ def test_options_are_those_of_submit(tmp_path, option, value, says):
     lines = [{"plate": "p.%04d.exr", option: value}]
     with pytest.raises(SettingsError, match=says):
         typed(read_jobs(table(tmp_path / "a.csv", lines))[0])
+
+
+def test_what_no_job_can_be_made_of_is_told_with_its_line(tmp_path):
+    for options, says in (
+        ({"plate": "p.%04d.exr"}, r"a.csv, line 2: What to remove\? Give plate with"),
+        (
+            {"plate": "p.%04d.exr", "remove": "m.%04d.exr", "engine": "draft", "passes": "1"},
+            "a.csv, line 2: Engine draft has no --passes",
+        ),
+    ):
+        with pytest.raises(SettingsError, match=says):
+            removals(str(table(tmp_path / "a.csv", [options])), tmp_path / "bundle")

@@ -32,6 +32,9 @@ from void_server.scene import Scene
 LENGTHS = (36, 32, 28, 24, 20, 16, 12, 8)
 """Frames of the night's shots."""
 
+NEXT_LENGTHS = (30, 30, 22, 22, 14, 14, 10, 10, 10)
+"""Of another night's, which is expected before it is done."""
+
 SIZE = (180, 320)
 NODES = 2
 CLOSE = 0.15
@@ -62,16 +65,23 @@ class RealNight:
 
 
 def rows() -> list[Row]:
-    """One node and two, each by its own figures, and two by those of the one; some minutes of two cores."""
+    """One node and two, each by its own figures; and two by figures from before; some minutes of two cores."""
     cores = _cores()
     with tempfile.TemporaryDirectory(prefix="void-night-") as scratch:
-        alone = done(write_bundle(Path(scratch) / "alone"), cores[:1])
+        alone = done(write_bundle(Path(scratch) / "alone", LENGTHS), cores[:1])
         found = [_row("1 node, by its own figures", alone, 1, figures(alone))]
         if len(cores) >= NODES:
-            several = done(write_bundle(Path(scratch) / "several"), cores[:NODES])
+            night = done(write_bundle(Path(scratch) / "night", LENGTHS), cores[:NODES])
+            following = done(write_bundle(Path(scratch) / "next", NEXT_LENGTHS), cores[:NODES])
             found += [
-                _row(f"{NODES} nodes, by their own figures", several, NODES, figures(several)),
-                _row(f"{NODES} nodes, by the figures of one", several, NODES, figures(alone)),
+                _row(f"{NODES} nodes, by their own figures", night, NODES, figures(night)),
+                _row(
+                    f"{NODES} nodes, other shots, by the figures of the night before",
+                    following,
+                    NODES,
+                    figures(night),
+                ),
+                _row(f"{NODES} nodes, by the figures of one", night, NODES, figures(alone)),
             ]
         return found
 
@@ -79,9 +89,9 @@ def rows() -> list[Row]:
 def _row(name: str, real: RealNight, nodes: int, measured: tuple[Site, Cost]) -> Row:
     site, cost = measured
     expected_s = expected(real, nodes, site, cost).hours * 3600
-    ratio = expected_s / real.seconds
+    ratio, frames = expected_s / real.seconds, [one.frames for one in real.tasks]
     note = (
-        f"{len(real.tasks)} tasks of {min(LENGTHS)} to {max(LENGTHS)} frames {SIZE[1]} x {SIZE[0]}; a load "
+        f"{len(frames)} tasks of {min(frames)} to {max(frames)} frames {SIZE[1]} x {SIZE[0]}; a load "
         f"{site.load_s:.1f} s, a task {cost.task_s:.2f} s, a frame {cost.frame_s:.3f} s, {site.link_mb_s:.0f} MB/s"
     )
     goal = f"within {CLOSE:.0%} of the night that was done"
@@ -200,18 +210,18 @@ def _task(plan: Plan, bundle: Path, task: Task, address: str, *, first: bool) ->
     )
 
 
-def write_bundle(folder: Path) -> Path:
-    """A bundle of the shots of `LENGTHS`, each whole, with their files beside it."""
+def write_bundle(folder: Path, lengths: Sequence[int]) -> Path:
+    """A bundle of shots of so many frames, each whole, with their files beside it."""
     lines = ["shot,plate,remove,engine,colorspace,range"]
     (folder / "shots").mkdir(parents=True)
-    scene = Scene(*SIZE, max(LENGTHS), "static")
-    for index in range(max(LENGTHS)):
+    scene = Scene(*SIZE, max(lengths), "static")
+    for index in range(max(lengths)):
         number = 1001 + index
         write_frame(folder / f"shots/plate.{number}.exr", number, scene.plate(index), "RGB")
         write_frame(folder / f"shots/remove.{number}.exr", number, scene.remove(index)[..., None], "A")
-    for length in LENGTHS:
+    for at, length in enumerate(lengths):
         files = ",".join(str(folder / f"shots/{name}.%04d.exr") for name in ("plate", "remove"))
-        lines.append(f"of_{length},{files},draft,lin_rec709,1001-{1000 + length}")
+        lines.append(f"sh{at:02d},{files},draft,lin_rec709,1001-{1000 + length}")
     (folder / "night.csv").write_text("\n".join(lines) + "\n")
     command = [sys.executable, "-m", "void_server.cli", "farm", "write", str(folder / "night.csv")]
     subprocess.run([*command, "--out", str(folder / "bundle")], check=True, capture_output=True)

@@ -100,8 +100,9 @@ def write(
     if held and export_command:
         raise SettingsError(f"Job {held[0]} has its plate and mattes: leave --export-command out.")
     cutting = Cutting(segment_frames, overlap)
-    brought = _brought(held, server, folder)
-    wanted = [one for name in names for one in ([brought[name]] if name in brought else _read(name, folder))]
+    found = {name: removals(name, folder) for name in names if name not in held}
+    found |= _brought(held, server, folder)
+    wanted = [one for name in names for one in found[name]]
     written = [_planned(where, one, folder, cutting, exported=bool(export_command)) for where, one in wanted]
     check_apart(written)
     plan = Plan(folder.name, tuple(one.shot for one in written))
@@ -203,15 +204,22 @@ Found = tuple[str, "Wanted"]
 """Where a removal is asked for, for sentences, and what it is."""
 
 
-def _read(name: str, bundle: Path) -> list[Found]:
-    """Every removal that a file asks for."""
+def removals(name: str, bundle: Path) -> list[Found]:
+    """Every removal that a file asks for, of a plan in ``bundle``. Raises VoidError, which says where in the file."""
     from void_server.farm.planning import by_options
     from void_server.farm.sources import read_jobs
 
-    return [(asked.where, by_options(typed(asked), bundle)) for asked in read_jobs(Path(name))]
+    found = []
+    for asked in read_jobs(Path(name)):
+        options = typed(asked)
+        try:
+            found.append((asked.where, by_options(options, bundle)))
+        except VoidError as error:
+            raise type(error)(f"{asked.where}: {error}") from None
+    return found
 
 
-def _brought(jobs: list[str], server: Connection, bundle: Path) -> dict[str, Found]:
+def _brought(jobs: list[str], server: Connection, bundle: Path) -> dict[str, list[Found]]:
     """Jobs of a server by their ids, with their files brought into the bundle."""
     if not jobs:
         return {}
@@ -220,7 +228,7 @@ def _brought(jobs: list[str], server: Connection, bundle: Path) -> dict[str, Fou
     from void_server.following import bars, console
     from void_wire.client import Client
 
-    found: dict[str, Found] = {}
+    found: dict[str, list[Found]] = {}
     with Client(server, patience_s=5.0) as client, bars() as display:
         client.connect()
         for held in server_jobs.ask(client, jobs):
@@ -232,7 +240,7 @@ def _brought(jobs: list[str], server: Connection, bundle: Path) -> dict[str, Fou
                 display.update(bar, completed=here)
 
             server_jobs.bring(client, held, bundle, told)
-            found[held.spec.job] = f"job {held.spec.job}", by_job(held, bundle)
+            found[held.spec.job] = [(f"job {held.spec.job}", by_job(held, bundle))]
     return found
 
 
