@@ -81,7 +81,11 @@ def rows() -> list[Row]:
                     NODES,
                     figures(night),
                 ),
-                _row(f"{NODES} nodes, by the figures of one", night, NODES, figures(alone)),
+                replace(
+                    _row(f"{NODES} nodes, by the figures of one", night, NODES, figures(alone)),
+                    goal="none: it shows what nodes of one machine take from each other",
+                    holds=None,
+                ),
             ]
         return found
 
