@@ -22,12 +22,16 @@ they need about the same of the GPU there, and group gains where the raster is s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+import psutil
 import torch
 from diffusers.hooks import apply_group_offloading
 
-from void_server.engine.pipeline import VoidPipeline
 from void_wire.errors import GpuMemory, SettingsError
+
+if TYPE_CHECKING:
+    from void_server.engine.pipeline import VoidPipeline
 
 MODES = ("resident", "offload", "group", "low")
 """From the fastest to the slowest; none needs more GPU memory than the one before it."""
@@ -45,10 +49,31 @@ the meta device, 10.4 GiB; the encoder takes 4.5 GiB.
 """
 
 DENOISE_BYTES_PER_PIXEL = 6_300
-"""The same for a guided step of the transformer over a window of 22 latents: 1.5 GiB."""
+"""The same for a guided step of the transformer over a window of `COUNTED_LATENTS`: 1.5 GiB."""
+
+COUNTED_LATENTS, COUNTED_ROWS = 22, 2
 
 MARGIN = 1.25
 """For what the count leaves out: the convolutions' workspace and the allocator's gaps."""
+
+
+def vae_bytes(pixels: int) -> float:
+    """What the VAE takes beside its weights at a raster of ``pixels``, estimated."""
+    return pixels * VAE_BYTES_PER_PIXEL * MARGIN
+
+
+def denoise_bytes(pixels: int, latents: int = COUNTED_LATENTS, rows: int = COUNTED_ROWS) -> float:
+    """The same of a forward of the transformer over ``rows`` (a guided window is two) of so many latents."""
+    share = latents * rows / (COUNTED_LATENTS * COUNTED_ROWS)
+    return pixels * DENOISE_BYTES_PER_PIXEL * MARGIN * share
+
+
+def free_bytes(device: torch.device) -> int:
+    """What can be had: the device's free memory and what torch holds of it unused."""
+    if device.type == "cpu":
+        return int(psutil.virtual_memory().available)
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + cached
 
 
 def part_bytes(pipe: VoidPipeline) -> dict[str, int]:
@@ -65,8 +90,7 @@ def needed_bytes(mode: str, sizes: Mapping[str, int], raster: tuple[int, int]) -
         raster: height and width the model runs at.
     """
     pixels = raster[0] * raster[1]
-    vae_work = pixels * VAE_BYTES_PER_PIXEL * MARGIN
-    denoise_work = pixels * DENOISE_BYTES_PER_PIXEL * MARGIN
+    vae_work, denoise_work = vae_bytes(pixels), denoise_bytes(pixels)
     if mode == "resident":
         return int(sum(sizes.values()) - sizes["text_encoder"] + vae_work)
     if mode == "offload":

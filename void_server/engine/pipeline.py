@@ -43,6 +43,7 @@ from void_server.engine.conditioning import (
 from void_server.engine.milestones import Milestone, Milestones
 from void_server.engine.prompt_cache import PromptCache
 from void_server.engine.shortage import RanOut, memory_for
+from void_server.engine.together import Together, batches
 from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.vae_encode import encode_chunks
 from void_server.engine.windows import (
@@ -105,6 +106,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
     model_cpu_offload_seq = "text_encoder->vae->transformer->transformer_2"
     prompts: PromptCache | None = None  # where what T5 made of them is kept
+    together: Together | None = None  # which windows are one batch; None: none are
 
     def __init__(
         self,
@@ -218,8 +220,12 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
     def latent_size(self, raster: tuple[int, int]) -> tuple[int, int]:
         """Height and width of the latents at a raster."""
-        scale = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        return raster[0] // scale, raster[1] // scale
+        return raster[0] // self.latent_px, raster[1] // self.latent_px
+
+    @property
+    def latent_px(self) -> int:
+        """Pixels of the raster that a latent is wide and high."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     # --- 6: denoise -----------------------------------------------------------------------------------
 
@@ -253,6 +259,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         Every window takes its own scheduler step and the stepped latents are blended, at every step. The first
         ``done`` steps were taken before: ``latents``, and those of ``redone``, are what they led to.
         ``text`` is what ``encode_text`` made: two rows mean guidance, and two forwards in one batch.
+        Windows are one batch as ``together`` says, and go on one by one where the memory runs out for that.
         ``redone`` run beside the clip, each over the clip with those before it, and end up clean too; what is returned
         and what ``on_step`` gets holds nothing of them.
         """
@@ -260,18 +267,20 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         device, dtype = self._execution_device, transformer.dtype
         kept = torch.float32 if plan.latents == "float32" else dtype
         latents = latents.to(device, kept)
-        text = text.to(device, dtype)
-        beside = condition.to(device, dtype).expand(len(text), -1, -1, -1, -1)
+        text, condition = text.to(device, dtype), condition.to(device, dtype)
         h, w = latents.shape[-2:]
-        rotary = {n: self.rotary(n, (h, w)) for n in {window.stop - window.start for window in windows}}
+        lengths = [window.stop - window.start for window in windows]
+        rotary = {length: self.rotary(length, (h, w)) for length in set(lengths)}
 
-        def advance(window: Window, noisy: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-            rows = noisy.to(dtype).expand(len(text), -1, -1, -1, -1)
+        def advance(places: list[int], noisy: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+            """Windows of one length [n,t,16,h,w], one step on."""
+            beside = torch.cat([condition[:, windows[place].latents] for place in places])
+            rows = torch.cat([noisy.to(dtype), beside], dim=2).repeat(len(text), 1, 1, 1, 1)
             predicted = transformer(
-                hidden_states=torch.cat([rows, beside[:, window.latents]], dim=2),
-                encoder_hidden_states=text,
-                timestep=timestep.expand(len(text)),
-                image_rotary_emb=rotary[window.stop - window.start],
+                hidden_states=rows,
+                encoder_hidden_states=text.repeat_interleave(len(places), dim=0),
+                timestep=timestep.expand(len(rows)),
+                image_rotary_emb=rotary[lengths[places[0]]],
                 return_dict=False,
             )[0].float()
             if len(text) == 2:
@@ -280,22 +289,52 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
             stepped: torch.Tensor = scheduler.step(predicted, timestep, noisy, return_dict=False)[0].to(kept)
             return stepped
 
+        def advance_all(timestep: torch.Tensor, at_once: int) -> list[torch.Tensor]:
+            """The pieces of the clip, in order."""
+            pieces: dict[int, torch.Tensor] = {}
+            for places in batches(lengths, at_once):
+                noisy = torch.cat([latents[:, windows[place].latents] for place in places])
+                pieces.update(zip(places, advance(places, noisy, timestep)[:, None], strict=True))
+            return [pieces[place] for place in range(len(windows))]
+
         for anew in redone:
             anew.latents = anew.latents.to(device, kept)
+        together, at_once = self.together, 1
+        if together is not None:
+            rows, pixels = len(text), h * w * self.latent_px**2
+            at_once = together.begin(plan.number, lengths, rows, pixels, self._coming_bytes(transformer))
         scheduler.set_timesteps(plan.steps, device=device)
         with self.progress_bar(total=plan.steps) as bar:
             bar.update(done)
             for step, timestep in enumerate(scheduler.timesteps[done:], start=done + 1):
-                with memory_for(f"at step {step} of pass {plan.number}"):
-                    pieces = [advance(window, latents[:, window.latents], timestep) for window in windows]
+                where = f"at step {step} of pass {plan.number}"
+                pieces: list[torch.Tensor] = []
+                if together is not None and at_once > 1:
+                    try:
+                        with memory_for(where):
+                            pieces = advance_all(timestep, at_once)
+                    except RanOut:
+                        together.ran_out(plan.number, where, max(lengths), rows, pixels)
+                        at_once = 1
+                with memory_for(where):
+                    pieces = pieces or advance_all(timestep, 1)
                     latents = blend(pieces, windows)
-                    for anew in redone:
-                        pieces[anew.place] = advance(windows[anew.place], anew.latents, timestep)
+                    for (
+                        anew
+                    ) in redone:  # one by one: which there are must not be seen in the bits of the others
+                        pieces[anew.place] = advance([anew.place], anew.latents, timestep)
                         anew.latents = blend(pieces, windows)[:, windows[anew.place].latents]
                 bar.update()
                 if on_step is not None:
                     on_step(plan, step, int(timestep), latents)
         return latents
+
+    def _coming_bytes(self, transformer: CogVideoXTransformer3DModel) -> int:
+        """Of a transformer that comes to the device whole, what is not there yet."""
+        if not hasattr(transformer, "_hf_hook"):
+            return 0
+        device = self._execution_device
+        return sum(weight.nbytes for weight in transformer.parameters() if weight.device != device)
 
     def part(self, pass_number: int) -> tuple[Any, Any]:
         """Transformer and scheduler of a pass."""
@@ -472,7 +511,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                 f"The plate is {tuple(plate.shape)} and the quadmask {tuple(quadmask.shape)}: give one quadmask "
                 "per frame at the plate's size, at least one frame."
             )
-        unit = 2 ** (len(self.vae.config.block_out_channels) - 1) * self.transformer.config.patch_size
+        unit = self.latent_px * self.transformer.config.patch_size
         if raster[0] % unit or raster[1] % unit:
             raise SettingsError(
                 f"The raster is {raster[0]} x {raster[1]}; the model runs at multiples of {unit}."

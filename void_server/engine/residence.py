@@ -13,7 +13,7 @@ import psutil
 import torch
 
 from void_server.engine.checkpoints import load_pipeline
-from void_server.engine.memory import choose_mode, mode_at, out_of_memory, part_bytes, place
+from void_server.engine.memory import choose_mode, free_bytes, mode_at, out_of_memory, part_bytes, place
 from void_server.engine.pipeline import VoidPipeline
 from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.speed import hasten
@@ -133,11 +133,3 @@ class Residence:
         gc.collect()  # hooks and modules hold each other
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-def free_bytes(device: torch.device) -> int:
-    """What can be had: the device's free memory and what torch holds of it unused."""
-    if device.type == "cpu":
-        return int(psutil.virtual_memory().available)
-    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(torch.cuda.mem_get_info(device)[0]) + cached

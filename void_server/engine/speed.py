@@ -2,7 +2,8 @@
 
 ``plain`` is diffusers as it comes: eager, three projections, torch's own choice of attention. ``exact`` has one
 product for query, key and value, the attention and the VAE's memory layout that were the fastest on this device when
-they were tried, and blocks that are compiled once for every length of a window. Nothing is quantised, cached over
+they were tried, blocks that are compiled once for every length of a window, and windows of one step in one batch where
+there is memory for them (``together.py``). Nothing is quantised, cached over
 steps or left out. ``fp8`` is exact with the blocks' products in float8 (``float8.py``): another result, near it.
 """
 
@@ -21,6 +22,7 @@ from diffusers.models.embeddings import apply_rotary_emb
 
 from void_server.engine.float8 import CAPABILITY, multiplies_float8, use_float8
 from void_server.engine.pipeline import VoidPipeline
+from void_server.engine.together import Together
 from void_wire.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -85,7 +87,7 @@ def make_float8(pipe: VoidPipeline, made: Made) -> Made:
 def make_exact(
     pipe: VoidPipeline, device: torch.device, *, compiles: bool, backend: str = "inductor"
 ) -> Made:
-    """Make transformers and VAE fast in place; see `hasten`.
+    """Make transformers and VAE fast in place, and have windows of a step taken together; see `hasten`.
 
     Args:
         pipe: as it was loaded, on any device.
@@ -102,6 +104,7 @@ def make_exact(
         if compiles:
             transformer._repeated_blocks = [BLOCK]  # diffusers has not named CogVideoX's
             transformer.compile_repeated_blocks(backend=backend, dynamic=True)
+    pipe.together = Together(device)
     return Made("exact", attention, faster_channels_last(pipe.vae, device), compiles)
 
 

@@ -29,6 +29,9 @@ from void_server.progress import Progress, unwatched
 from void_wire.errors import SettingsError
 from void_wire.messages import Stage, VoidSettings
 
+ADAPTED = ("memory_mode", "windows_at_once")
+"""Of the record: what follows from the memory there is, and makes no other result, beside rounding."""
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -119,12 +122,13 @@ class VoidEngine:
     @property
     def record(self) -> dict[str, str]:
         """What makes the frames: versions, digests, the machine, and where the model lay."""
-        cuda = self._device.type == "cuda"
+        cuda, together = self._device.type == "cuda", self._model.pipe.together
         return {
             "engine": "void",
             **self._digests,
             "memory_mode": self._model.told,
             "speed": self._model.speed,
+            "windows_at_once": "1" if together is None else together.told,
             "dtype": str(self._model.pipe.vae.dtype).removeprefix("torch."),
             "device": torch.cuda.get_device_name(self._device) if cuda else platform.processor() or "cpu",
             "torch": torch.__version__,
@@ -188,6 +192,8 @@ class VoidEngine:
         """See `remove`. Raises RanOut."""
         raster, pipe = (plate.shape[1], plate.shape[2]), self._model.pipe
         pipe.prompts = self._prompts
+        if pipe.together is not None:
+            pipe.together.forget()
         steps = {1: settings.pass1_steps, 2: settings.pass2_steps}
         guidance = {1: settings.pass1_guidance, 2: settings.pass2_guidance}
         plans = {n: PassPlan(n, steps[n], guidance[n], latents=settings.latents) for n in (1, 2)}
@@ -213,7 +219,7 @@ class VoidEngine:
             progress(self.STAGES[plan.number], step, plan.steps)
 
         def key() -> str:
-            made_by = {name: value for name, value in self.record.items() if name != "memory_mode"}
+            made_by = {name: value for name, value in self.record.items() if name not in ADAPTED}
             rounded = self.memory_mode == "low"  # the other modes have the same bits
             decides = replace(settings, show_pass1=False, noise_range="")
             said = [__version__, str(made_by), str(rounded), prompt, str(decides), str(noise_at)]

@@ -7,6 +7,7 @@ steps of the reference. A pass is made of few steps that are timed and the numbe
 from __future__ import annotations
 
 import logging
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import torch
 from void_server.bench.gpu import modes, service
 from void_server.bench.gpu.clock import Budget, NotMeasured, forget_peak, peak_gib
 from void_server.bench.gpu.flops import forward_flops, peak_flops
-from void_server.bench.gpu.passes import Parts, Shot, decibels_between, parts_of, warm_up
+from void_server.bench.gpu.passes import Parts, Shot, decibels_between, parts_of, step_seconds, warm_up
 from void_server.bench.gpu.random_model import random_pipeline, write_layout
 from void_server.bench.gpu.sizes import Sizes
 from void_server.bench.gpu.table import (
@@ -37,11 +38,12 @@ from void_server.bench.gpu.table import (
     OVERHEAD,
     PASS1,
     RESIDENT,
+    WINDOWS,
 )
 from void_server.bench.row import Row
 from void_server.engine.float8 import multiplies_float8
 from void_server.engine.memory import place
-from void_server.engine.pipeline import PassPlan, VoidPipeline
+from void_server.engine.pipeline import PASS2, PassPlan, VoidPipeline
 from void_server.engine.speed import Made, can_compile, make_exact, make_float8
 
 log = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ START_S = 90
 
 TABLE = (
     (PASS1, BOTH, NOISE, FRAMES, FLOOR, RESIDENT),
-    (LONGER, LONG),
+    (LONGER, LONG, WINDOWS),
     (BOTH_FP8, FRAMES_FP8),
     (OVERHEAD,),
     (OFFLOAD, LOW, LOW_STEP),
@@ -178,6 +180,16 @@ class Run:
                 f"{self._sizes.frames} frames",
                 exact.both,
             )
+        self._budget.spend(longer.begin + (1 + self._sizes.timed_steps) * longer.step2)
+        condition = shot.condition(pipe, 1)
+        together, pipe.together = pipe.together, None
+        alone_s = statistics.median(step_seconds(pipe, shot, PASS2, condition)[1:])
+        pipe.together = together
+        yield WINDOWS.row(
+            longer.step2,
+            f"a guided step of {frames} frames; windows at once: {together.told if together else ''}; baseline: one by one",
+            alone_s,
+        )
 
     def _float8(self) -> Iterator[Row]:
         sizes, device, shot = self._sizes, self._device, self._shot
