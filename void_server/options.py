@@ -50,7 +50,7 @@ VOID_OPTIONS = {
 
 _COMPOUND_OPTIONS = ("steps", "guidance", "raster", "window_seeds")
 
-_VAE_BYTES_PER_PIXEL = 43_300 * 1.25
+_VAE_BYTES_PER_PIXEL = 21_600 * 1.25
 """Of the raster, beside the weights: what void_server.engine.memory counts, which this process does not import."""
 
 _ATTENTION_SHARE = 0.38

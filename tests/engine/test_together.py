@@ -113,8 +113,8 @@ def test_there_are_as_many_as_fit_and_no_more_than_decoding_needs(monkeypatch: p
         return Together(CPU).begin(1, windows, rows, PIXELS, coming)
 
     assert begun() == 1
-    free = 3.5 * one
-    assert [begun(), begun(rows=1), begun(coming=int(one))] == [3, 7, 2]
+    free = 1.9 * one + 1
+    assert [begun(), begun(rows=1), begun(rows=1, coming=int(one))] == [1, 3, 1]
     free = 1e15
     assert begun() == int(vae_bytes(PIXELS) / one) > 1
     assert Together(CPU).begin(1, [22, 22, 14], 2, PIXELS, 0) == 2

@@ -12,11 +12,10 @@ Resident, offload and group give the same bits, so where the GPU runs out in one
 ``residence.py``). At speed exact that goes for the first two, whose blocks are compiled; group's round otherwise. Low
 is never fallen back to: that the weights may be rounded is for somebody to say.
 
-The decoder's chunks stay as they are where memory is short: its norms take their mean over all frames and pixels of a
+The decoder's chunks stay as they are where memory is short, in every mode: its norms take their mean over all frames and pixels of a
 chunk, so smaller ones, in time or in tiles, make other pictures.
 
-At the default raster it is the VAE's decoder, not the transformer, that takes the most in offload, group and low:
-they need about the same of the GPU there, and group gains where the raster is smaller than that.
+In offload it is the transformer that takes the most, at the default raster; in group and low the VAE's decoder.
 """
 
 from __future__ import annotations
@@ -41,15 +40,15 @@ MODES_OF = {"cpu": ("resident",), "cuda": MODES}
 
 PARTS = ("text_encoder", "vae", "transformer", "transformer_2")
 
-VAE_BYTES_PER_PIXEL = 43_300
+VAE_BYTES_PER_PIXEL = 21_600
 """The VAE's live tensors at their most, for each pixel of the raster.
 
-Counted, not measured: bfloat16 shapes of one decoder chunk (two latents) at 384 x 672 through diffusers' own VAE on
-the meta device, 10.4 GiB; the encoder takes 4.5 GiB.
+Counted, not measured: bfloat16 shapes at 384 x 672 on the meta device, 5.2 GiB of one decoder chunk (two latents) as
+``vae_decode.py`` goes through it; diffusers' own way takes 10.8 GiB, the encoder 4.9 GiB.
 """
 
-DENOISE_BYTES_PER_PIXEL = 6_300
-"""The same for a guided step of the transformer over a window of `COUNTED_LATENTS`: 1.5 GiB."""
+DENOISE_BYTES_PER_PIXEL = 8_500
+"""The same for a guided step of the transformer over a window of `COUNTED_LATENTS`: 2.0 GiB."""
 
 COUNTED_LATENTS, COUNTED_ROWS = 22, 2
 

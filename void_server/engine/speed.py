@@ -23,6 +23,7 @@ from diffusers.models.embeddings import apply_rotary_emb
 from void_server.engine.float8 import CAPABILITY, multiplies_float8, use_float8
 from void_server.engine.pipeline import VoidPipeline
 from void_server.engine.together import Together
+from void_server.engine.vae_decode import decode_chunks
 from void_wire.errors import SettingsError
 
 log = logging.getLogger(__name__)
@@ -223,9 +224,9 @@ def _seconds(parts: list[torch.Tensor], name: str, device: torch.device) -> floa
 
 @torch.no_grad()
 def _decode_seconds(vae: Any, device: torch.device) -> float:
-    """Of a chunk, two latents."""
-    latents = torch.zeros(1, vae.config.latent_channels, 2, *PROBED, device=device, dtype=vae.dtype)
-    return _timed(lambda: vae.decoder(latents), device)
+    """Of a frame and a chunk of two latents."""
+    latents = torch.zeros(1, vae.config.latent_channels, 3, *PROBED, device=device, dtype=vae.dtype)
+    return _timed(lambda: list(decode_chunks(vae, latents)), device)
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> float:

@@ -187,7 +187,7 @@ class Run:
         pipe.together = together
         yield WINDOWS.row(
             longer.step2,
-            f"a guided step of {frames} frames; windows at once: {together.told if together else ''}; baseline: one by one",
+            f"a guided step of {frames} frames; at once: {together.told if together else ''}; baseline: one by one",
             alone_s,
         )
 
