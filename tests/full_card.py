@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from void_server.engine import memory, milestones, pipeline, residence
+from void_server.engine.checkpoints import MODULES
 from void_server.engine.pipeline import VoidPipeline
 
 
@@ -37,7 +38,7 @@ class Card:
                 raise AssertionError("the model before still takes its memory")
             pipe = load(*given, **named)
             self._held = weakref.ref(pipe)
-            for part in memory.PARTS:
+            for part in MODULES:
                 for weight in getattr(pipe, part).parameters():
                     weight.data = weight.data.clone()
             return pipe

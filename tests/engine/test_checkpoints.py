@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from void_server.engine import checkpoints
 from void_server.engine.checkpoints import load_pipeline, mismatches
 from void_server.engine.weights import check_weights, header, missing_weights, quick_digest
 from void_wire.errors import CheckpointError
@@ -44,6 +45,21 @@ def test_a_whole_folder_loads_strictly_in_the_dtype_asked_for(folder: Path) -> N
         assert not any(tensor.is_meta for tensor in [*part.parameters(), *part.buffers()])
         assert not part.training
     assert pipe.transformer.config.in_channels == 48
+
+
+def test_a_part_is_read_onto_the_device_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU: asked of the reader, which is given the CPU instead."""
+    asked = {}
+    reader = checkpoints.safe_open
+
+    def opened(file: Path, framework: str, device: str) -> object:
+        asked[file.name] = device
+        return reader(file, framework=framework, device="cpu")
+
+    monkeypatch.setattr(checkpoints, "safe_open", opened)
+    load_pipeline(MODEL, dtype=torch.float32, onto={"transformer_2": torch.device("cuda", 1)})
+    assert asked.pop("void_pass2.safetensors") == "cuda:1"
+    assert set(asked.values()) == {"cpu"}
 
 
 def test_the_bases_own_transformer_weights_are_neither_needed_nor_opened(folder: Path) -> None:

@@ -1,19 +1,20 @@
 """Memory modes: which is chosen, and that each runs the same model."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from void_server.engine.checkpoints import load_pipeline
+from void_server.engine.checkpoints import load_pipeline, part_bytes
 from void_server.engine.conditioning import draw
 from void_server.engine.memory import (
     MODES,
+    SWAPPED,
     choose_mode,
     mode_at,
     needed_bytes,
     out_of_memory,
-    part_bytes,
     place,
 )
 from void_server.engine.pipeline import PassPlan, VoidPipeline
@@ -108,7 +109,11 @@ def frames() -> dict[str, torch.Tensor]:
     return made
 
 
-def run(pipe: VoidPipeline) -> torch.Tensor:
+def run(pipe: VoidPipeline, noise_is_made: Callable[[], None] = lambda: None) -> torch.Tensor:
+    def warp(frames: torch.Tensor, _seed: int) -> torch.Tensor:
+        noise_is_made()
+        return draw((1, latent_frames(len(frames)), 16, 6, 8), 9)
+
     quadmask = torch.full((6, 48, 64), 255, dtype=torch.uint8)
     quadmask[:, 10:30, 20:40] = 0
     return pipe(
@@ -119,7 +124,7 @@ def run(pipe: VoidPipeline) -> torch.Tensor:
         window_frames=13,
         pass1=PassPlan(1, 2, 1.0),
         pass2=PassPlan(2, 2, 6.0),
-        warp=lambda frames, seed: draw((1, latent_frames(len(frames)), 16, 6, 8), 9),
+        warp=warp,
     ).frames
 
 
@@ -133,33 +138,51 @@ def test_float8_weights_are_near_and_not_the_same(frames: dict[str, torch.Tensor
     assert 0 < off < 0.1
 
 
+def held_bytes(pipe: VoidPipeline) -> dict[str, int]:
+    return {name: sum(weight.nbytes for weight in getattr(pipe, name).parameters()) for name in PUBLISHED}
+
+
+def test_weights_are_counted_before_they_are_read() -> None:
+    for dtype in (torch.float32, torch.bfloat16):
+        assert part_bytes(MODEL, dtype) == held_bytes(load_pipeline(MODEL, dtype=dtype))
+
+
 def test_low_stores_the_transformers_and_nothing_else_as_float8() -> None:
     pipe = load_pipeline(MODEL, dtype=torch.float32)
-    before = part_bytes(pipe)
+    before = held_bytes(pipe)
     place(pipe, "low", torch.device("cpu"))
-    after = part_bytes(pipe)
+    after = held_bytes(pipe)
     stored = {p.dtype for p in pipe.transformer_2.transformer_blocks[0].attn1.parameters() if p.ndim == 2}
     assert stored == {torch.float8_e4m3fn}
     assert after["transformer"] < 0.6 * before["transformer"]
     assert (after["vae"], after["text_encoder"]) == (before["vae"], before["text_encoder"])
 
 
-def test_offload_brings_every_part_to_the_device_by_its_own_hook() -> None:
-    """Encode and decode call the VAE's inner parts: its hook has to run all the same."""
+def test_offload_has_one_part_there_at_a_time_and_a_transformer_before_it_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Encode and decode call the VAE's inner parts: it has to come for them all the same."""
     pipe = load_pipeline(MODEL, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     place(pipe, "offload", torch.device("cpu"))
-    woken = []
-    for name in ("text_encoder", "vae", "transformer", "transformer_2"):
-        hook = getattr(pipe, name)._hf_hook
+    weights = {name: next(getattr(pipe, name).parameters()) for name in SWAPPED}
+    waiting = {name: weight.data_ptr() for name, weight in weights.items()}
+    came, drawn = [], []
 
-        def note(
-            module: torch.nn.Module, *args: object, name: str = name, call=hook.pre_forward, **kwargs: object
-        ):
-            woken.append(name)
-            return call(module, *args, **kwargs)
+    def there() -> list[str]:
+        return [name for name, weight in weights.items() if weight.data_ptr() != waiting[name]]
 
-        hook.pre_forward = note
-    run(pipe)
-    order = [name for place, name in enumerate(woken) if not place or woken[place - 1] != name]
-    assert order == ["text_encoder", "vae", "transformer", "vae", "transformer_2", "vae"]
+    for name in SWAPPED:
+        bring = getattr(pipe, name)._hf_hook.pre_forward
+
+        def note(*given: object, bring=bring, **named: object):  # type: ignore[no-untyped-def]
+            made = bring(*given, **named)
+            came.append(there())
+            return made
+
+        getattr(pipe, name)._hf_hook.pre_forward = note
+    run(pipe, lambda: drawn.append(there()))
+    order = [names for place, names in enumerate(came) if not place or came[place - 1] != names]
+    assert order == [["vae"], ["transformer"], ["vae"], ["transformer_2"], ["vae"]]
+    assert drawn == [["transformer_2"]]
+    assert there() == []

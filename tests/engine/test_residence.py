@@ -9,6 +9,7 @@ import torch
 from full_card import Card
 from tiny_clips import MODEL, joined, settings, shot
 
+from void_server.engine import residence
 from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.void import Decoded, VoidEngine
 from void_wire.errors import GpuMemory
@@ -137,6 +138,20 @@ def test_rounded_weights_are_for_somebody_to_ask_for(card: Card, tmp_path: Path)
     card.full = lambda mode, what: what == "step 3 of pass 2"
     with pytest.raises(GpuMemory, match="in memory mode low"):
         run(VoidEngine(MODEL, device="cpu", memory="low"), tmp_path)
+
+
+def test_a_model_that_lies_on_the_device_is_read_onto_it(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[set[str]] = []
+    load = residence.load_pipeline
+
+    def loaded(*given, onto, **named):  # type: ignore[no-untyped-def]
+        read.append(set(onto))
+        return load(*given, onto=onto, **named)
+
+    monkeypatch.setattr(residence, "load_pipeline", loaded)
+    for mode in ("resident", "offload"):
+        VoidEngine.load(MODEL, device="cpu", memory=mode)
+    assert read == [{"vae", "transformer", "transformer_2"}, set()]
 
 
 def test_progress_is_told_of_the_loading(card: Card) -> None:

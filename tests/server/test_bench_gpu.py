@@ -12,10 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from void_server.bench import gpu
 from void_server.bench.gpu.clock import Budget, NotMeasured
 from void_server.bench.gpu.flops import forward_flops
-from void_server.bench.gpu.random_model import random_pipeline, stored_bytes, write_layout
+from void_server.bench.gpu.random_model import random_pipeline, write_layout
 from void_server.bench.gpu.sizes import TEXT_ENCODER, TRANSFORMER, VAE, Sizes
 from void_server.bench.gpu.table import FLOOR, LOW_STEP, PASS1
-from void_server.engine.checkpoints import MODULES
+from void_server.engine.checkpoints import MODULES, stored_bytes
 from void_server.engine.conditioning import draw
 from void_server.engine.pipeline import PassPlan
 from void_server.engine.windows import Window

@@ -6,7 +6,7 @@ transformer weights are never opened, because each VOID file replaces them whole
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -63,18 +63,48 @@ MODULES: dict[str, Callable[[Path], torch.nn.Module]] = {
 }
 
 
-def load_pipeline(folder: Path, *, dtype: torch.dtype, progress: Progress = unwatched) -> VoidPipeline:
-    """The pipeline of a folder in the published layout, on the CPU in ``dtype``.
+def part_bytes(folder: Path, dtype: torch.dtype) -> dict[str, int]:
+    """Bytes of each part's weights once they are loaded in ``dtype``; nothing of them is read.
+
+    Raises CheckpointError when a file lacks, or a config makes no model.
+    """
+    if lacking := missing_weights(folder):
+        raise CheckpointError(lacking)
+    return {part: stored_bytes(part, folder, dtype) for part in MODULES}
+
+
+def stored_bytes(part: str, folder: Path, dtype: torch.dtype) -> int:
+    """The same of one part, for which its config alone has to be there."""
+    wanted = _on_meta(MODULES[part], folder).state_dict()
+    return int(sum(weight.numel() for key, weight in wanted.items() if key not in TIED) * dtype.itemsize)
+
+
+def load_pipeline(
+    folder: Path,
+    *,
+    dtype: torch.dtype,
+    onto: Mapping[str, torch.device] | None = None,
+    progress: Progress = unwatched,
+) -> VoidPipeline:
+    """The pipeline of a folder in the published layout, in ``dtype``.
+
+    Args:
+        folder: of the weights.
+        dtype: of the modules.
+        onto: part -> the device that its weights are read onto; those not named are on the CPU, where they stay in
+            the mapped files until they are used.
+        progress: told of Stage.LOAD part by part.
 
     Raises CheckpointError when a file lacks, is no safetensors, or does not hold exactly the model's tensors.
     """
     if lacking := missing_weights(folder):
         raise CheckpointError(lacking)
-    files = model_files(folder)
+    files, onto = model_files(folder), onto or {}
     modules = {}
     progress(Stage.LOAD, 0, len(MODULES))
     for step, (part, build) in enumerate(MODULES.items(), start=1):
-        modules[part] = _load(_on_meta(build, folder), files[part], dtype)
+        device = onto.get(part, torch.device("cpu"))
+        modules[part] = _load(_on_meta(build, folder), files[part], dtype, device)
         progress(Stage.LOAD, step, len(MODULES))
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
     return VoidPipeline(
@@ -154,13 +184,15 @@ def _difference(module: torch.nn.Module, entries: dict[str, Entry]) -> str:
     )
 
 
-def _load(module: torch.nn.Module, files: list[Path], dtype: torch.dtype) -> torch.nn.Module:
+def _load(
+    module: torch.nn.Module, files: list[Path], dtype: torch.dtype, device: torch.device
+) -> torch.nn.Module:
     """``module``, until now on the meta device, with the tensors of ``files``: exactly its own, or CheckpointError."""
     if difference := _difference(module, _read_headers(files)):
         raise CheckpointError(f"{files[0]} does not fit the model: {difference}. Pull the weights again.")
     tensors: dict[str, torch.Tensor] = {}
     for file in files:
-        with safe_open(file, framework="pt") as stored:
+        with safe_open(file, framework="pt", device=str(device)) as stored:
             for key in stored.keys():  # noqa: SIM118 - not a mapping
                 tensors[TIED.get(key, key)] = stored.get_tensor(key).to(dtype)
     for alias, name in TIED.items():

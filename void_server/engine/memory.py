@@ -2,7 +2,8 @@
 
 ========  ================================================================================================
 resident  everything on the GPU but T5, whose layers stream in for a prompt that is new: the fastest
-offload   one part at a time (T5, VAE, a transformer), whole; the others wait in host memory
+offload   one part at a time (VAE, a transformer), whole, T5's layers as above; the others wait in locked host
+          memory, and a pass's transformer comes while its noise is made (``swap.py``)
 group     layers stream in while others compute; only the VAE stays
 low       as group, the transformers' weights kept as float8 (e4m3): 11 GB less host memory and half the
           transfer, and another result, because the weights are rounded
@@ -12,7 +13,7 @@ Resident, offload and group give the same bits, so where the GPU runs out in one
 ``residence.py``). At speed exact that goes for the first two, whose blocks are compiled; group's round otherwise. Low
 is never fallen back to: that the weights may be rounded is for somebody to say.
 
-The decoder's chunks stay as they are where memory is short, in every mode: its norms take their mean over all frames and pixels of a
+The decoder's chunks stay as they are where memory is short: its norms take their mean over all frames and pixels of a
 chunk, so smaller ones, in time or in tiles, make other pictures.
 
 In offload it is the transformer that takes the most, at the default raster; in group and low the VAE's decoder.
@@ -27,6 +28,7 @@ import psutil
 import torch
 from diffusers.hooks import apply_group_offloading
 
+from void_server.engine.swap import Swap
 from void_wire.errors import GpuMemory, SettingsError
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ MODES = ("resident", "offload", "group", "low")
 MODES_OF = {"cpu": ("resident",), "cuda": MODES}
 """By the type of the device; the CPU has nowhere else to keep weights."""
 
-PARTS = ("text_encoder", "vae", "transformer", "transformer_2")
+SWAPPED = ("vae", "transformer", "transformer_2")
+"""The parts that come to the GPU whole."""
 
 VAE_BYTES_PER_PIXEL = 21_600
 """The VAE's live tensors at their most, for each pixel of the raster.
@@ -75,17 +78,12 @@ def free_bytes(device: torch.device) -> int:
     return int(torch.cuda.mem_get_info(device)[0]) + cached
 
 
-def part_bytes(pipe: VoidPipeline) -> dict[str, int]:
-    """Bytes of each part's weights."""
-    return {name: sum(p.nbytes for p in getattr(pipe, name).parameters()) for name in PARTS}
-
-
 def needed_bytes(mode: str, sizes: Mapping[str, int], raster: tuple[int, int]) -> int:
     """GPU memory a mode takes at its most, estimated: weights on the GPU plus the work on them.
 
     Args:
         mode: one of MODES.
-        sizes: bytes of each part, from ``part_bytes``.
+        sizes: bytes of each part's weights, from ``checkpoints.part_bytes``.
         raster: height and width the model runs at.
     """
     pixels = raster[0] * raster[1]
@@ -93,7 +91,7 @@ def needed_bytes(mode: str, sizes: Mapping[str, int], raster: tuple[int, int]) -
     if mode == "resident":
         return int(sum(sizes.values()) - sizes["text_encoder"] + vae_work)
     if mode == "offload":
-        return int(max(max(sizes.values()) + denoise_work, sizes["vae"] + vae_work))
+        return int(max(max(sizes[name] for name in SWAPPED) + denoise_work, sizes["vae"] + vae_work))
     return int(sizes["vae"] + max(vae_work, denoise_work))
 
 
@@ -111,7 +109,7 @@ def choose_mode(
     Args:
         wanted: "auto" or one of MODES.
         device: "cpu" or a CUDA device; the CPU knows resident alone.
-        sizes: bytes of each part, from ``part_bytes``.
+        sizes: bytes of each part's weights, from ``checkpoints.part_bytes``.
         free_bytes: of the GPU, before anything is loaded.
         host_free_bytes: of host memory, where offload and group keep all weights.
         raster: the largest the model is to run at.
@@ -157,7 +155,7 @@ def mode_at(
 def place(pipe: VoidPipeline, mode: str, device: torch.device) -> None:
     """Put the pipeline where ``mode`` says, with the hooks that keep it so."""
     streams = device.type == "cuda"
-    if mode == "resident":
+    if mode in ("resident", "offload"):
         apply_group_offloading(
             pipe.text_encoder,
             device,
@@ -166,11 +164,11 @@ def place(pipe: VoidPipeline, mode: str, device: torch.device) -> None:
             record_stream=streams,
             low_cpu_mem_usage=True,  # it is needed too seldom to have host memory locked for it
         )
-        for name in ("vae", "transformer", "transformer_2"):
+        if mode == "offload":
+            pipe.swap = Swap({name: getattr(pipe, name) for name in SWAPPED}, device)
+            return
+        for name in SWAPPED:
             getattr(pipe, name).to(device)
-        return
-    if mode == "offload":
-        pipe.enable_model_cpu_offload(device=device)
         return
     if mode == "low":
         for transformer in (pipe.transformer, pipe.transformer_2):

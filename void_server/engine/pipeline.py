@@ -43,6 +43,7 @@ from void_server.engine.conditioning import (
 from void_server.engine.milestones import Milestone, Milestones
 from void_server.engine.prompt_cache import PromptCache
 from void_server.engine.shortage import RanOut, memory_for
+from void_server.engine.swap import Swap
 from void_server.engine.together import Together, batches
 from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.vae_encode import encode_chunks
@@ -57,6 +58,9 @@ from void_server.engine.windows import (
 from void_server.progress import Halted
 from void_wire.errors import SettingsError, SizeMismatch
 from void_wire.messages import WindowSeed
+
+TRANSFORMERS = {1: "transformer", 2: "transformer_2"}
+"""The name of each pass's."""
 
 NEGATIVE_PROMPT = ""
 """What Pass 2's guidance steers away from (void.md 2, table)."""
@@ -107,6 +111,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
     model_cpu_offload_seq = "text_encoder->vae->transformer->transformer_2"
     prompts: PromptCache | None = None  # where what T5 made of them is kept
     together: Together | None = None  # which windows are one batch; None: none are
+    swap: Swap | None = None  # parts that take turns on the device; None: they are where they are
 
     def __init__(
         self,
@@ -302,7 +307,8 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         together, at_once = self.together, 1
         if together is not None:
             rows, pixels = len(text), h * w * self.latent_px**2
-            at_once = together.begin(plan.number, lengths, rows, pixels, self._coming_bytes(transformer))
+            coming = self.swap.coming_bytes(TRANSFORMERS[plan.number]) if self.swap else 0
+            at_once = together.begin(plan.number, lengths, rows, pixels, coming)
         scheduler.set_timesteps(plan.steps, device=device)
         with self.progress_bar(total=plan.steps) as bar:
             bar.update(done)
@@ -328,13 +334,6 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                 if on_step is not None:
                     on_step(plan, step, int(timestep), latents)
         return latents
-
-    def _coming_bytes(self, transformer: CogVideoXTransformer3DModel) -> int:
-        """Of a transformer that comes to the device whole, what is not there yet."""
-        if not hasattr(transformer, "_hf_hook"):
-            return 0
-        device = self._execution_device
-        return sum(weight.nbytes for weight in transformer.parameters() if weight.device != device)
 
     def part(self, pass_number: int) -> tuple[Any, Any]:
         """Transformer and scheduler of a pass."""
@@ -422,6 +421,13 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                     yield from there
                     return
                 before = milestones.last(plan.number) if milestones else None
+                condition = None
+                if before is None or before.step < plan.steps:
+                    with memory_for(f"while pass {plan.number} was prepared"):
+                        noise = self.plate_noise(padded, plan.number, seed, noise_at)
+                        condition = self.condition(padded, quadmask, plan.number, noise)
+                        if self.swap is not None:  # while the noise is made
+                            self.swap.expect(TRANSFORMERS[plan.number])
                 if before is None:
                     with memory_for(f"while noise for pass {plan.number} was made"):
                         starts = drawn()
@@ -446,11 +452,9 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                     if on_step is not None:
                         on_step(plan, step, timestep, latents)
 
-                if before.step < plan.steps:
+                if condition is not None:
                     try:
                         with memory_for(f"while pass {plan.number} was prepared"):
-                            noise = self.plate_noise(padded, plan.number, seed, noise_at)
-                            condition = self.condition(padded, quadmask, plan.number, noise)
                             latents = self.denoise(
                                 plan,
                                 latents,
@@ -496,6 +500,12 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                 yield 2, stages[-1]
         finally:
             self.maybe_free_model_hooks()
+
+    def maybe_free_model_hooks(self) -> None:
+        """After a clip: what was kept of it goes, and the parts that take turns on the device leave it."""
+        super().maybe_free_model_hooks()
+        if self.swap is not None:
+            self.swap.leave()
 
     def check_inputs(
         self,

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import torch
 
-from void_server.engine.checkpoints import load_pipeline
-from void_server.engine.memory import choose_mode, free_bytes, mode_at, out_of_memory, part_bytes, place
+from void_server.engine.checkpoints import load_pipeline, part_bytes
+from void_server.engine.memory import SWAPPED, choose_mode, free_bytes, mode_at, out_of_memory, place
 from void_server.engine.pipeline import VoidPipeline
 from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.speed import hasten
@@ -95,8 +95,7 @@ class Residence:
         while True:
             self._let_go()
             dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
-            pipe = load_pipeline(self._folder, dtype=dtype, progress=progress)
-            self._sizes, self._free_bytes = part_bytes(pipe), free_bytes(self.device)
+            self._sizes, self._free_bytes = part_bytes(self._folder, dtype), free_bytes(self.device)
             self._chosen = self._chosen or choose_mode(
                 self._wanted,
                 device=self.device.type,
@@ -107,24 +106,25 @@ class Residence:
             self.mode = self._next(raster)
             try:
                 with memory_for("while it was loaded"):
-                    self._settle_in(pipe)
+                    self._pipe = self._loaded(dtype, progress)
+                return
             except RanOut as shortage:
                 where = shortage.where
-            else:
-                pipe.set_progress_bar_config(disable=True)
-                self._pipe = pipe
-                return
-            del pipe  # and with it what lies on the device already
+            # only here, where nothing holds what lies on the device already
             self._note(where, 0)
 
-    def _settle_in(self, pipe: VoidPipeline) -> None:
-        """Place it and make it fast: on the device already where it comes whole, before hooks are in it elsewhere."""
+    def _loaded(self, dtype: torch.dtype, progress: Progress) -> VoidPipeline:
+        """In its place and fast: straight onto the device where it comes whole, before hooks are in it elsewhere."""
         whole = self.mode == "resident"
+        onto = dict.fromkeys(SWAPPED, self.device) if whole else {}
+        pipe = load_pipeline(self._folder, dtype=dtype, onto=onto, progress=progress)
+        pipe.set_progress_bar_config(disable=True)
         if whole:
             place(pipe, self.mode, self.device)
         self.speed = hasten(pipe, self.device, self._wanted_speed, self.mode)
         if not whole:
             place(pipe, self.mode, self.device)
+        return pipe
 
     def _let_go(self) -> None:
         self._pipe = None

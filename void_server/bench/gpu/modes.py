@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from void_server.bench.gpu.clock import Budget, forget_peak, peak_gib
-from void_server.bench.gpu.passes import Shot, step_seconds, warm_up
+from void_server.bench.gpu.passes import Shot, drained, step_seconds, warm_up
 from void_server.bench.gpu.random_model import random_pipeline
 from void_server.bench.gpu.table import LOW, LOW_STEP, OFFLOAD
 from void_server.bench.row import Row
@@ -41,5 +41,6 @@ def _tried(mode: str, layout: Path, shot: Shot, dtype: torch.dtype) -> tuple[flo
     place(pipe, mode, shot.device)
     forget_peak(shot.device)
     steps = step_seconds(pipe, shot, PASS2, warm_up(pipe, shot))
+    drained(pipe.decode(shot.start(pipe)))  # the transformer may still be there
     pipe.maybe_free_model_hooks()
     return peak_gib(shot.device), statistics.median(steps[1:])

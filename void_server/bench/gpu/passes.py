@@ -105,7 +105,7 @@ def parts_of(pipe: VoidPipeline, shot: Shot, noise_on: torch.device) -> Parts:
     condition = shot.condition(pipe, 1)
     encode = now(device) - began
     first, second = (step_seconds(pipe, shot, plan, condition) for plan in (PASS1, PASS2))
-    decode = seconds(lambda: _drained(pipe.decode(shot.start(pipe))), device)
+    decode = seconds(lambda: drained(pipe.decode(shot.start(pipe))), device)
     pipe.maybe_free_model_hooks()
     return Parts(
         prompt,
@@ -121,7 +121,7 @@ def parts_of(pipe: VoidPipeline, shot: Shot, noise_on: torch.device) -> Parts:
 def warm_up(pipe: VoidPipeline, shot: Shot) -> torch.Tensor:
     """Have everything but the transformers run once: kernels are chosen and memory is got. Returns the condition."""
     pipe.encode_text(PROMPT, PASS2)
-    _drained(pipe.decode(shot.start(pipe)))
+    drained(pipe.decode(shot.start(pipe)))
     return shot.condition(pipe, 1)
 
 
@@ -175,6 +175,7 @@ def decibels_between(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(-10 * torch.log10((one - other).square().double().mean() + 1e-15))
 
 
-def _drained(made: Iterator[torch.Tensor]) -> None:
+def drained(made: Iterator[torch.Tensor]) -> None:
+    """Have all of it made."""
     for _ in made:
         pass

@@ -17,7 +17,7 @@ from transformers import T5EncoderModel, T5Tokenizer
 
 from void_server.bench.gpu.clock import NotMeasured
 from void_server.bench.gpu.sizes import SCHEDULER, Sizes
-from void_server.engine.checkpoints import MODULES, TIED
+from void_server.engine.checkpoints import MODULES, TIED, stored_bytes
 from void_server.engine.pipeline import VoidPipeline
 from void_server.engine.weights import STEMS
 
@@ -90,14 +90,6 @@ def empty_part(part: str, folder: Path) -> torch.nn.Module:
     """One of the model's four parts without memory for its weights."""
     with init_empty_weights():
         return MODULES[part](folder)
-
-
-def stored_bytes(part: str, folder: Path, dtype: torch.dtype) -> int:
-    """Bytes of the weights of one part, as they are in a file."""
-    stored = {
-        key: like.numel() for key, like in empty_part(part, folder).state_dict().items() if key not in TIED
-    }
-    return int(sum(stored.values()) * dtype.itemsize)
 
 
 def write_weights(folder: Path, device: torch.device, dtype: torch.dtype) -> int:
