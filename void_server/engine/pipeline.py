@@ -40,6 +40,7 @@ from void_server.engine.conditioning import (
     resize_quadmask,
     sub_seed,
 )
+from void_server.engine.foresight import Foresight, is_computed
 from void_server.engine.milestones import Milestone, Milestones
 from void_server.engine.prompt_cache import PromptCache
 from void_server.engine.shortage import RanOut, memory_for
@@ -74,6 +75,7 @@ class PassPlan:
     steps: int
     guidance: float  # 1.0: the prompt alone, one forward a step
     latents: str = "float32"  # between steps; "model": rounded to the weights' dtype, as upstream does
+    foreseen: bool = False  # of a preview: some steps are told from those before, see ``foresight.py``
 
 
 PASS1 = PassPlan(1, steps=30, guidance=1.0)
@@ -277,11 +279,13 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         lengths = [window.stop - window.start for window in windows]
         rotary = {length: self.rotary(length, (h, w)) for length in set(lengths)}
 
-        def advance(places: list[int], noisy: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-            """Windows of one length [n,t,16,h,w], one step on."""
+        foresight = Foresight() if plan.foreseen else None
+
+        def predict(places: list[int], noisy: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+            """What the network says of windows of one length [n,t,16,h,w], float32, of the same shape."""
             beside = torch.cat([condition[:, windows[place].latents] for place in places])
             rows = torch.cat([noisy.to(dtype), beside], dim=2).repeat(len(text), 1, 1, 1, 1)
-            predicted = transformer(
+            predicted: torch.Tensor = transformer(
                 hidden_states=rows,
                 encoder_hidden_states=text.repeat_interleave(len(places), dim=0),
                 timestep=timestep.expand(len(rows)),
@@ -291,15 +295,28 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
             if len(text) == 2:
                 without, with_prompt = predicted.chunk(2)
                 predicted = without + plan.guidance * (with_prompt - without)
+            return predicted
+
+        def advance(places: list[int], noisy: torch.Tensor, step: int, known: int = 0) -> torch.Tensor:
+            """Windows of one length [n,t,16,h,w], after ``step``; ``known`` tells those of the clip from others."""
+            timestep = scheduler.timesteps[step - 1]
+            if foresight is None:
+                predicted = predict(places, noisy, timestep)
+            elif is_computed(step - done):
+                predicted = predict(places, noisy, timestep)
+                for place, one in zip(places, predicted[:, None], strict=True):
+                    foresight.saw((known, place), step, one)
+            else:
+                predicted = torch.cat([foresight.predict((known, place), step) for place in places])
             stepped: torch.Tensor = scheduler.step(predicted, timestep, noisy, return_dict=False)[0].to(kept)
             return stepped
 
-        def advance_all(timestep: torch.Tensor, at_once: int) -> list[torch.Tensor]:
+        def advance_all(step: int, at_once: int) -> list[torch.Tensor]:
             """The pieces of the clip, in order."""
             pieces: dict[int, torch.Tensor] = {}
             for places in batches(lengths, at_once):
                 noisy = torch.cat([latents[:, windows[place].latents] for place in places])
-                pieces.update(zip(places, advance(places, noisy, timestep)[:, None], strict=True))
+                pieces.update(zip(places, advance(places, noisy, step)[:, None], strict=True))
             return [pieces[place] for place in range(len(windows))]
 
         for anew in redone:
@@ -312,27 +329,26 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         scheduler.set_timesteps(plan.steps, device=device)
         with self.progress_bar(total=plan.steps) as bar:
             bar.update(done)
-            for step, timestep in enumerate(scheduler.timesteps[done:], start=done + 1):
+            for step in range(done + 1, plan.steps + 1):
                 where = f"at step {step} of pass {plan.number}"
                 pieces: list[torch.Tensor] = []
                 if together is not None and at_once > 1:
                     try:
                         with memory_for(where):
-                            pieces = advance_all(timestep, at_once)
+                            pieces = advance_all(step, at_once)
                     except RanOut:
                         together.ran_out(plan.number, where, max(lengths), rows, pixels)
                         at_once = 1
                 with memory_for(where):
-                    pieces = pieces or advance_all(timestep, 1)
+                    pieces = pieces or advance_all(step, 1)
                     latents = blend(pieces, windows)
-                    for (
-                        anew
-                    ) in redone:  # one by one: which there are must not be seen in the bits of the others
-                        pieces[anew.place] = advance([anew.place], anew.latents, timestep)
+                    # one by one: which there are must not be seen in the bits of the others
+                    for number, anew in enumerate(redone, start=1):
+                        pieces[anew.place] = advance([anew.place], anew.latents, step, number)
                         anew.latents = blend(pieces, windows)[:, windows[anew.place].latents]
                 bar.update()
                 if on_step is not None:
-                    on_step(plan, step, int(timestep), latents)
+                    on_step(plan, step, int(scheduler.timesteps[step - 1]), latents)
         return latents
 
     def part(self, pass_number: int) -> tuple[Any, Any]:
@@ -446,9 +462,12 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
                 def step_done(plan: PassPlan, step: int, timestep: int, latents: torch.Tensor) -> None:
                     nonlocal reached
-                    reached = Milestone(step, latents, tuple(one.latents for one in redone))
-                    if milestones is not None:
-                        milestones.reached(plan.number, plan.steps, reached)
+                    if (
+                        not plan.foreseen or step == plan.steps
+                    ):  # what is foreseen needs steps that are not kept
+                        reached = Milestone(step, latents, tuple(one.latents for one in redone))
+                        if milestones is not None:
+                            milestones.reached(plan.number, plan.steps, reached)
                     if on_step is not None:
                         on_step(plan, step, timestep, latents)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from void_server import __version__
 from void_server.engine.conditioning import sub_seed
 from void_server.engine.flow import open_flow
+from void_server.engine.foresight import computed_of
 from void_server.engine.milestones import Milestones, request_key
 from void_server.engine.pipeline import PassPlan
 from void_server.engine.prompt_cache import PromptCache
@@ -78,6 +79,7 @@ class VoidEngine:
         self._prompts_folder = prompts
         self._prompts: PromptCache | None = None
         self._digests: dict[str, str] = {}
+        self._foreseen: dict[str, str] = {}  # what is said of a preview's steps
 
     @classmethod
     def load(
@@ -128,6 +130,7 @@ class VoidEngine:
             **self._digests,
             "memory_mode": self._model.told,
             "speed": self._model.speed,
+            **self._foreseen,
             "windows_at_once": "1" if together is None else together.told,
             "dtype": str(self._model.pipe.vae.dtype).removeprefix("torch."),
             "device": torch.cuda.get_device_name(self._device) if cuda else platform.processor() or "cpu",
@@ -196,7 +199,14 @@ class VoidEngine:
             pipe.together.forget()
         steps = {1: settings.pass1_steps, 2: settings.pass2_steps}
         guidance = {1: settings.pass1_guidance, 2: settings.pass2_guidance}
-        plans = {n: PassPlan(n, steps[n], guidance[n], latents=settings.latents) for n in (1, 2)}
+        plans = {
+            n: PassPlan(n, steps[n], guidance[n], latents=settings.latents, foreseen=settings.preview)
+            for n in (1, 2)
+        }
+        self._foreseen = {}
+        if settings.preview:
+            told = f"{computed_of(steps[1])} of {steps[1]}, the others extrapolated from them"
+            self._foreseen = {"computed_steps": told}
 
         flow = open_flow(settings.flow, raft_weights=self._raft_weights, device=self.device)
 
