@@ -32,6 +32,7 @@ TINY = Sizes(
     window_frames=21,
     timed_steps=1,
     compared_steps=2,
+    final_steps=12,
     warped_noise="corrected",
     peak_side=64,
     plate=(90, 160),

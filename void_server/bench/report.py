@@ -24,6 +24,7 @@ NAMES = (
     "farm",
     "night",
     "split",
+    "preview",
     "gpu",
 )
 

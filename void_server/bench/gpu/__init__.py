@@ -20,6 +20,7 @@ from void_server.bench.gpu.clock import Budget, NotMeasured, forget_peak, peak_g
 from void_server.bench.gpu.flops import forward_flops, peak_flops
 from void_server.bench.gpu.passes import Parts, Shot, decibels_between, parts_of, step_seconds, warm_up
 from void_server.bench.gpu.random_model import random_pipeline, write_layout
+from void_server.bench.gpu.shortcuts import RUNS, measure_shortcuts
 from void_server.bench.gpu.sizes import Sizes
 from void_server.bench.gpu.table import (
     BOTH,
@@ -38,6 +39,9 @@ from void_server.bench.gpu.table import (
     OVERHEAD,
     PASS1,
     RESIDENT,
+    SHORTCUTS,
+    SHORTCUTS_OFF,
+    SWAP,
     WINDOWS,
 )
 from void_server.bench.row import Row
@@ -53,15 +57,18 @@ BUDGET_S = 460
 """Of a whole run: eight minutes less the start of Python and the end of a server."""
 START_S = 90
 """About what the rows of the passes take, compilation included."""
+DRAW_S = 15
+"""About what a new pipeline takes."""
 
 TABLE = (
     (PASS1, BOTH, NOISE, FRAMES, FLOOR, RESIDENT),
     (LONGER, LONG, WINDOWS),
     (BOTH_FP8, FRAMES_FP8),
     (OVERHEAD,),
-    (OFFLOAD, LOW, LOW_STEP),
+    (OFFLOAD, SWAP, LOW, LOW_STEP),
     (LOAD,),
     (FIRST_STEP,),
+    tuple(row for name in SHORTCUTS for row in (SHORTCUTS[name], SHORTCUTS_OFF[name])),
 )
 """The rows in the order of `Run.groups`, which is that of their worth where time runs out."""
 
@@ -129,6 +136,7 @@ class Run:
             lambda: service.first_step_rows(
                 self._sizes, self._layout, self._frames, self._model(), self._budget
             ),
+            self._previews,
         )
 
     def _model(self) -> Parts:
@@ -211,6 +219,22 @@ class Run:
         if self._pipe is None or self._plain is None or self._made is None:
             raise NotMeasured("the pipeline is gone")
         return self._pipe, self._plain, self._made
+
+    def _previews(self) -> Iterator[Row]:
+        """On a new pipeline, at speed plain: what they change is the same at every other."""
+        if self._plain is None:
+            raise NotMeasured("how long it takes is told from speed plain, which is missing")
+        one = self._plain.encode + self._sizes.final_steps * self._plain.step1 + self._plain.decode
+        self._budget.spend(DRAW_S + RUNS * one)
+        self._pipe = None
+        forget_peak(self._device)
+        pipe = random_pipeline(self._layout, self._device, self._device, self._dtype)
+        place(pipe, "resident", self._device)
+        for found in measure_shortcuts(pipe, self._shot):
+            yield SHORTCUTS[found.name].row(found.seconds, found.note, found.final_s)
+            yield SHORTCUTS_OFF[found.name].row(
+                found.off, "inside the matte, of 255; baseline: another seed's", found.other_seed
+            )
 
     def _modes(self) -> Iterator[Row]:
         self._pipe = None

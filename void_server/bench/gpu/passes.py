@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import statistics
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -13,7 +14,7 @@ import torch
 from void_server.bench.gpu.clock import now, seconds
 from void_server.bench.gpu.random_model import PROMPT
 from void_server.bench.gpu.sizes import Sizes
-from void_server.engine.conditioning import draw
+from void_server.engine.conditioning import draw, resize_plate, resize_quadmask
 from void_server.engine.flow import open_flow
 from void_server.engine.pipeline import PASS1, PASS2, PassPlan, VoidPipeline
 from void_server.engine.warped_noise import warped_noise
@@ -84,14 +85,24 @@ class Shot:
         noise = pipe.plate_noise(self.plate, pass_number, seed=1)
         return pipe.condition(self.plate, self.quadmask, pass_number, noise)
 
-    def start(self, pipe: VoidPipeline) -> torch.Tensor:
-        """Pass 1's latents before its first step."""
-        return pipe.initial_latents(len(self.plate), self.sizes.raster, seed=1)
+    def at(self, raster: tuple[int, int]) -> Shot:
+        """The same shot at another raster."""
+        other = copy.copy(self)
+        other.sizes = replace(self.sizes, raster=raster)
+        other.plate = resize_plate(self.plate, raster)
+        other.quadmask = resize_quadmask(self.quadmask, raster)
+        return other
 
-    def frames(self, pipe: VoidPipeline, plan: PassPlan, condition: torch.Tensor) -> torch.Tensor:
-        """A whole short pass, decoded: float32 [F,3,h,w] 0..1 on the CPU."""
+    def start(self, pipe: VoidPipeline, seed: int = 1) -> torch.Tensor:
+        """Pass 1's latents before its first step."""
+        return pipe.initial_latents(len(self.plate), self.sizes.raster, seed)
+
+    def frames(
+        self, pipe: VoidPipeline, plan: PassPlan, condition: torch.Tensor, seed: int = 1
+    ) -> torch.Tensor:
+        """A whole pass, decoded: float32 [F,3,h,w] 0..1 on the CPU."""
         text = pipe.encode_text(PROMPT, plan)
-        latents = pipe.denoise(plan, self.start(pipe), condition, text, self.windows)
+        latents = pipe.denoise(plan, self.start(pipe, seed), condition, text, self.windows)
         made = torch.cat(list(pipe.decode(latents)))
         pipe.maybe_free_model_hooks()
         return made

@@ -75,6 +75,7 @@ class Sizes:
     window_frames: int = 85
     timed_steps: int = 3  # of each pass, after one that is not counted
     compared_steps: int = 3  # of the run whose frames are compared
+    final_steps: int = 30  # of the pass that the shortcuts of a preview are compared with
     warped_noise: str = "as_reference"
     peak_side: int = 8192  # of the matrices that the device's peak is measured with
     plate: tuple[int, int] = (1080, 1920)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from void_server.bench.gpu.shortcuts import NAMES
 from void_server.bench.row import Row
 
 
@@ -56,3 +57,6 @@ LOW_STEP = Wanted("step_low", "s", "ratio", "<=", 2)
 OVERHEAD = Wanted("overhead", "%", "value", "<=", 3)
 LOAD = Wanted("load", "s", "value", "<=", 5)
 FIRST_STEP = Wanted("submit_to_first_step", "s", "value", "<=", 1)
+SWAP = Wanted("transformer_from_host", "s", "value", "<=", None)
+SHORTCUTS = {name: Wanted(f"preview_{name}", "s", "ratio", "<=", None) for name in NAMES}
+SHORTCUTS_OFF = {name: Wanted(f"preview_{name}_off", "levels", "ratio", "<=", None) for name in NAMES}
