@@ -8,7 +8,7 @@ import torch
 from void_server.bench import preview
 from void_server.bench.gpu.passes import Shot
 from void_server.bench.gpu.random_model import random_pipeline, write_layout
-from void_server.bench.gpu.shortcuts import NAMES, RUNS, measure_shortcuts
+from void_server.bench.gpu.shortcuts import NAMES, measure_shortcuts
 from void_server.engine.pipeline import PassPlan
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
@@ -40,5 +40,4 @@ def test_the_pipeline_is_left_as_it_was_and_every_run_is_counted(tmp_path: Path)
     list(measure_shortcuts(pipe, shot))
     counted.remove()
     assert len(runs) == 3 * STEPS + 8 + 10 + 6
-    assert RUNS == 6
     assert shot.frames(pipe, plan, shot.condition(pipe, 1)).equal(before)

@@ -20,7 +20,7 @@ from void_server.bench.gpu.clock import Budget, NotMeasured, forget_peak, peak_g
 from void_server.bench.gpu.flops import forward_flops, peak_flops
 from void_server.bench.gpu.passes import Parts, Shot, decibels_between, parts_of, step_seconds, warm_up
 from void_server.bench.gpu.random_model import random_pipeline, write_layout
-from void_server.bench.gpu.shortcuts import RUNS, measure_shortcuts
+from void_server.bench.gpu.shortcuts import FINAL_JOBS, measure_shortcuts
 from void_server.bench.gpu.sizes import Sizes
 from void_server.bench.gpu.table import (
     BOTH,
@@ -225,7 +225,7 @@ class Run:
         if self._plain is None:
             raise NotMeasured("how long it takes is told from speed plain, which is missing")
         one = self._plain.encode + self._sizes.final_steps * self._plain.step1 + self._plain.decode
-        self._budget.spend(DRAW_S + RUNS * one)
+        self._budget.spend(DRAW_S + FINAL_JOBS * one)
         self._pipe = None
         forget_peak(self._device)
         pipe = random_pipeline(self._layout, self._device, self._device, self._dtype)

@@ -15,7 +15,8 @@ from void_wire.messages.settings import PREVIEW_STEPS
 REMOVED = 0
 """Of a quadmask: what is inside the matte."""
 NAMES = ("fewer_steps", "extrapolated_steps", "half_raster", "all")
-RUNS = 2 + len(NAMES)
+FINAL_JOBS = 3.5
+"""About what measuring them all takes, in runs of pass 1 as a final job has it."""
 
 
 @dataclass(frozen=True)
