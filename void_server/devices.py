@@ -6,6 +6,7 @@ import ctypes
 import os
 import re
 import sys
+from collections.abc import Sequence
 
 from void_wire.errors import SettingsError
 
@@ -15,22 +16,31 @@ _NVML = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 def check_devices(device: str) -> tuple[str, ...]:
     """The devices that ``device`` names, parted by commas; "auto" stands for itself.
 
+    GPUs joined by "+" are one device: they share the work on one shot.
+
     Raises SettingsError for what is none, and for a GPU that is named twice.
     """
     names = tuple(name.strip() for name in device.split(","))
     if names == ("auto",):
         return names
-    if not all(re.fullmatch(r"cpu|cuda(:\d+)?", name) for name in names):
+    if not all(re.fullmatch(r"cpu|cuda(:\d+)?(\+cuda:\d+)*", name) for name in names):
         raise SettingsError(
-            f"device is {device!r}; choose auto, or cpu, cuda or cuda:N, several parted by commas."
+            f"device is {device!r}; choose auto, or cpu, cuda or cuda:N, several parted by commas, or joined by + to "
+            "share a shot."
         )
-    gpus = [0 if name == "cuda" else int(name[5:]) for name in names if name != "cpu"]
+    gpus = gpu_numbers(names)
     for gpu in gpus:
         if gpus.count(gpu) > 1:
             raise SettingsError(
                 f"device is {device!r} and names GPU {gpu} twice: one worker has it, name it once."
             )
     return names
+
+
+def gpu_numbers(names: Sequence[str]) -> list[int]:
+    """The GPUs that ``names`` have, in order."""
+    gpus = [gpu for name in names if name not in ("auto", "cpu") for gpu in name.split("+")]
+    return [int(gpu.removeprefix("cuda").lstrip(":") or 0) for gpu in gpus]
 
 
 def devices(device: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import zmq
 
 from void_server import __version__, local_server
 from void_server.config import Config
-from void_server.devices import devices
+from void_server.devices import devices, gpu_numbers
 from void_server.engines import missing_engine_parts
 from void_server.frames.exr import read_plate, write_frame
 from void_server.gate import ready_for
@@ -83,7 +83,7 @@ def _gpu(config: Config) -> str:
 
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     named = devices(config.device)
-    wanted = [0 if name in ("cuda", "auto") else int(name[5:]) for name in named if name != "cpu"]
+    wanted = [0] if named == ("auto",) else gpu_numbers(named)
     if named != ("auto",) and (lacking := [number for number in wanted if number >= there]):
         raise VoidError(
             f"device is {config.device} and torch sees {there} GPUs, none of them {lacking[0]}: look at nvidia-smi, or "

@@ -17,6 +17,7 @@ from void_wire.errors import SettingsError
         ("cpu,cpu", ("cpu", "cpu")),
         ("cuda", ("cuda",)),
         ("cuda:0, cuda:2", ("cuda:0", "cuda:2")),
+        ("cuda:0+cuda:1,cuda:2", ("cuda:0+cuda:1", "cuda:2")),
     ],
 )
 def test_each_device_that_is_named_is_a_worker(text: str, names: tuple[str, ...]) -> None:
@@ -32,6 +33,8 @@ def test_each_device_that_is_named_is_a_worker(text: str, names: tuple[str, ...]
         ("cuda:0,", "choose auto"),
         ("cuda:1,cuda:1", "names GPU 1 twice"),
         ("cuda,cuda:0", "names GPU 0 twice"),
+        ("cuda:1+cuda:2,cuda:2", "names GPU 2 twice"),
+        ("cpu+cuda:1", "choose auto"),
     ],
 )
 def test_what_is_none_is_one_sentence(text: str, says: str) -> None:

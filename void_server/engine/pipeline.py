@@ -42,6 +42,7 @@ from void_server.engine.conditioning import (
 )
 from void_server.engine.foresight import Foresight, is_computed
 from void_server.engine.milestones import Milestone, Milestones
+from void_server.engine.network import Network, deal
 from void_server.engine.prompt_cache import PromptCache
 from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.swap import Swap
@@ -113,6 +114,9 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
     model_cpu_offload_seq = "text_encoder->vae->transformer->transformer_2"
     prompts: PromptCache | None = None  # where what T5 made of them is kept
     together: Together | None = None  # which windows are one batch; None: none are
+    crew: Sequence[
+        "VoidPipeline"
+    ] = ()  # of the same model on other devices, whose transformers share the windows
     swap: Swap | None = None  # parts that take turns on the device; None: they are where they are
 
     def __init__(
@@ -271,52 +275,44 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         and what ``on_step`` gets holds nothing of them.
         """
         transformer, scheduler = self.part(plan.number)
-        device, dtype = self._execution_device, transformer.dtype
-        kept = torch.float32 if plan.latents == "float32" else dtype
+        device = self._execution_device
+        kept = torch.float32 if plan.latents == "float32" else transformer.dtype
         latents = latents.to(device, kept)
-        text, condition = text.to(device, dtype), condition.to(device, dtype)
         h, w = latents.shape[-2:]
         lengths = [window.stop - window.start for window in windows]
         rotary = {length: self.rotary(length, (h, w)) for length in set(lengths)}
-
+        networks = [Network(transformer, device, condition, text, plan.guidance, rotary)]
+        for other in self.crew:
+            copied = other.part(plan.number)[0]
+            networks.append(Network(copied, copied.device, condition, text, plan.guidance, rotary))
         foresight = Foresight() if plan.foreseen else None
 
-        def predict(places: list[int], noisy: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-            """What the network says of windows of one length [n,t,16,h,w], float32, of the same shape."""
-            beside = torch.cat([condition[:, windows[place].latents] for place in places])
-            rows = torch.cat([noisy.to(dtype), beside], dim=2).repeat(len(text), 1, 1, 1, 1)
-            predicted: torch.Tensor = transformer(
-                hidden_states=rows,
-                encoder_hidden_states=text.repeat_interleave(len(places), dim=0),
-                timestep=timestep.expand(len(rows)),
-                image_rotary_emb=rotary[lengths[places[0]]],
-                return_dict=False,
-            )[0].float()
-            if len(text) == 2:
-                without, with_prompt = predicted.chunk(2)
-                predicted = without + plan.guidance * (with_prompt - without)
-            return predicted
-
-        def advance(places: list[int], noisy: torch.Tensor, step: int, known: int = 0) -> torch.Tensor:
+        def advance(
+            network: Network, places: list[int], noisy: torch.Tensor, step: int, known: int = 0
+        ) -> torch.Tensor:
             """Windows of one length [n,t,16,h,w], after ``step``; ``known`` tells those of the clip from others."""
             timestep = scheduler.timesteps[step - 1]
-            if foresight is None:
-                predicted = predict(places, noisy, timestep)
-            elif is_computed(step - done):
-                predicted = predict(places, noisy, timestep)
+            if foresight is not None and not is_computed(step - done):
+                predicted = torch.cat([foresight.predict((known, place), step) for place in places])
+            else:
+                predicted = network.predict([windows[place] for place in places], noisy, timestep)
+            if foresight is not None and is_computed(step - done):
                 for place, one in zip(places, predicted[:, None], strict=True):
                     foresight.saw((known, place), step, one)
-            else:
-                predicted = torch.cat([foresight.predict((known, place), step) for place in places])
             stepped: torch.Tensor = scheduler.step(predicted, timestep, noisy, return_dict=False)[0].to(kept)
             return stepped
 
         def advance_all(step: int, at_once: int) -> list[torch.Tensor]:
             """The pieces of the clip, in order."""
-            pieces: dict[int, torch.Tensor] = {}
-            for places in batches(lengths, at_once):
+
+            def advance_some(network: Network, places: list[int]) -> torch.Tensor:
                 noisy = torch.cat([latents[:, windows[place].latents] for place in places])
-                pieces.update(zip(places, advance(places, noisy, step)[:, None], strict=True))
+                return advance(network, places, noisy, step)
+
+            dealt = batches(lengths, at_once)
+            pieces: dict[int, torch.Tensor] = {}
+            for places, made in zip(dealt, deal(networks, dealt, advance_some), strict=True):
+                pieces.update(zip(places, made[:, None], strict=True))
             return [pieces[place] for place in range(len(windows))]
 
         for anew in redone:
@@ -325,7 +321,10 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         if together is not None:
             rows, pixels = len(text), h * w * self.latent_px**2
             coming = self.swap.coming_bytes(TRANSFORMERS[plan.number]) if self.swap else 0
-            at_once = together.begin(plan.number, lengths, rows, pixels, coming)
+            shared = [
+                length for length in set(lengths) for _ in range(-(-lengths.count(length) // len(networks)))
+            ]
+            at_once = together.begin(plan.number, shared, rows, pixels, coming)
         scheduler.set_timesteps(plan.steps, device=device)
         with self.progress_bar(total=plan.steps) as bar:
             bar.update(done)
@@ -344,7 +343,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                     latents = blend(pieces, windows)
                     # one by one: which there are must not be seen in the bits of the others
                     for number, anew in enumerate(redone, start=1):
-                        pieces[anew.place] = advance([anew.place], anew.latents, step, number)
+                        pieces[anew.place] = advance(networks[0], [anew.place], anew.latents, step, number)
                         anew.latents = blend(pieces, windows)[:, windows[anew.place].latents]
                 bar.update()
                 if on_step is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,7 @@ import torch
 
 from void_server.engine.checkpoints import load_pipeline, part_bytes
 from void_server.engine.memory import SWAPPED, choose_mode, free_bytes, mode_at, out_of_memory, place
-from void_server.engine.pipeline import VoidPipeline
+from void_server.engine.pipeline import TRANSFORMERS, VoidPipeline
 from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.speed import hasten
 from void_server.progress import Progress
@@ -33,13 +34,15 @@ class Residence:
 
     Args:
         folder: the published layout.
-        device: the CPU, or a GPU.
+        devices: the CPU, or a GPU; those after it have copies of the transformers in mode resident, and share the
+            windows of a step.
         wanted: "auto" or a mode of ``memory.py``.
         speed: one of ``speed.py``.
     """
 
-    def __init__(self, folder: Path, device: torch.device, wanted: str, speed: str) -> None:
-        self.device, self.mode, self.speed = device, "", ""  # speed: what came of the one asked for
+    def __init__(self, folder: Path, devices: Sequence[torch.device], wanted: str, speed: str) -> None:
+        self._others = devices[1:]
+        self.device, self.mode, self.speed = devices[0], "", ""  # speed: what came of the one asked for
         self._wanted_speed = speed
         self._folder, self._wanted = folder, wanted
         self._chosen = ""  # the mode to begin with
@@ -124,6 +127,15 @@ class Residence:
         self.speed = hasten(pipe, self.device, self._wanted_speed, self.mode)
         if not whole:
             place(pipe, self.mode, self.device)
+            return pipe
+        pipe.crew = [self._copied(dtype, device) for device in self._others]
+        return pipe
+
+    def _copied(self, dtype: torch.dtype, device: torch.device) -> VoidPipeline:
+        """Another, of which the transformers alone are ever used."""
+        onto = dict.fromkeys(TRANSFORMERS.values(), device)
+        pipe = load_pipeline(self._folder, dtype=dtype, onto=onto)
+        hasten(pipe, device, self._wanted_speed, self.mode)
         return pipe
 
     def _let_go(self) -> None:

@@ -30,7 +30,7 @@ from void_server.progress import Progress, unwatched
 from void_wire.errors import SettingsError
 from void_wire.messages import Stage, VoidSettings
 
-ADAPTED = ("memory_mode", "windows_at_once")
+ADAPTED = ("memory_mode", "windows_at_once", "windows_shared_by")
 """Of the record: what follows from the memory there is, and makes no other result, beside rounding."""
 
 
@@ -44,7 +44,7 @@ class Decoded:
 
 
 class VoidEngine:
-    """Both passes of VOID on one device. Not for several threads at once."""
+    """Both passes of VOID. Not for several threads at once."""
 
     STAGES: ClassVar = {1: Stage.PASS1, 2: Stage.PASS2}
 
@@ -62,7 +62,8 @@ class VoidEngine:
 
         Args:
             folder: the published layout (see ``weights.py``).
-            device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
+            device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N"; several joined by "+" share the
+                temporal windows of a shot.
             memory: "auto" or a mode of ``memory.py``.
             speed: one of ``speed.py``.
             prompts: folder for what the text encoder makes of prompts; None keeps it nowhere.
@@ -71,10 +72,11 @@ class VoidEngine:
         Raises:
             SettingsError: no such device.
         """
-        self._device = _device(device)
+        devices = [_device(name) for name in device.split("+")]
+        self._device = devices[0]
         self.device = str(self._device)
         self._folder, self._raft_weights = folder, raft_weights
-        self._model = Residence(folder, self._device, memory, speed)
+        self._model = Residence(folder, devices, memory, speed)
         self._noise_on = "cpu" if speed == "plain" else self.device
         self._prompts_folder = prompts
         self._prompts: PromptCache | None = None
@@ -124,7 +126,7 @@ class VoidEngine:
     @property
     def record(self) -> dict[str, str]:
         """What makes the frames: versions, digests, the machine, and where the model lay."""
-        cuda, together = self._device.type == "cuda", self._model.pipe.together
+        cuda, together, crew = self._device.type == "cuda", self._model.pipe.together, self._model.pipe.crew
         return {
             "engine": "void",
             **self._digests,
@@ -134,6 +136,7 @@ class VoidEngine:
             "windows_at_once": "1" if together is None else together.told,
             "dtype": str(self._model.pipe.vae.dtype).removeprefix("torch."),
             "device": torch.cuda.get_device_name(self._device) if cuda else platform.processor() or "cpu",
+            **({"windows_shared_by": str(1 + len(crew))} if crew else {}),
             "torch": torch.__version__,
             "diffusers": diffusers.__version__,
         }
