@@ -47,7 +47,7 @@ class Config:
     data_dir: str = ""  # jobs and logs; default: the user's data folder
     weights: str = ""  # folder of the model; default: data_dir/weights
     raft_weights: str = ""  # RAFT's weights file, for flow = "raft"
-    device: str = "auto"  # auto: every GPU; cpu, cuda, cuda:1; a worker each by commas, one by +
+    device: str = "auto"  # auto: every GPU; cpu, cuda, cuda:1; by commas a worker each, by + one on all
     memory: str = "auto"  # one of MEMORY_MODES
     speed: str = "plain"  # one of SPEEDS
     credit: int = 4  # frames a client may have sent and not acknowledged

@@ -29,7 +29,10 @@ def serve(
     weights: WeightsFolder = None,
     raft_weights: Annotated[Path | None, typer.Option(help="RAFT's weights file, for --flow raft.")] = None,
     device: Annotated[
-        str | None, typer.Option(help="auto: every GPU; cpu, cuda, cuda:1; cuda:0,cuda:1: a worker on each.")
+        str | None,
+        typer.Option(
+            help="auto: every GPU; cpu, cuda, cuda:1; cuda:0,cuda:1: a worker on each; cuda:0+cuda:1: one on both."
+        ),
     ] = None,
     memory: Annotated[str | None, typer.Option(help="auto, resident, offload, group, low")] = None,
     speed: Annotated[
