@@ -19,8 +19,6 @@ from void_server.engine.windows import cut_windows
 from void_server.progress import Halted
 from void_wire.messages import Stage
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 STEPS = 10
 
 

@@ -13,8 +13,6 @@ from void_server.engine.void import VoidEngine
 from void_wire.errors import GpuMemory
 from void_wire.messages import WindowSeed
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 FRAMES = 53  # two windows of 8 latents and one of 6
 
 

@@ -18,8 +18,6 @@ from void_server.engine.void import VoidEngine
 from void_server.engine.windows import cut_windows
 from void_wire.messages import WindowSeed
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 CPU = torch.device("cpu")
 FRAMES, WINDOW = 53, 29  # two windows of 8 latents and one of 6
 PIXELS = 384 * 672

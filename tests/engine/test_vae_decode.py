@@ -16,8 +16,6 @@ from void_server.engine.memory import (
 from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.vae_encode import encode_chunks
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 RASTER = (384, 672)
 PIXELS = RASTER[0] * RASTER[1]
 

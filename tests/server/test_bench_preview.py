@@ -11,8 +11,6 @@ from void_server.bench.gpu.random_model import random_pipeline, write_layout
 from void_server.bench.gpu.shortcuts import NAMES, measure_shortcuts
 from void_server.engine.pipeline import PassPlan
 
-torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
-
 STEPS = 14
 TINY = replace(preview.SMALL, raster=(32, 64), frames=5, window_frames=5, final_steps=STEPS)
 

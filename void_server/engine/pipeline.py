@@ -461,9 +461,8 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
                 def step_done(plan: PassPlan, step: int, timestep: int, latents: torch.Tensor) -> None:
                     nonlocal reached
-                    if (
-                        not plan.foreseen or step == plan.steps
-                    ):  # what is foreseen needs steps that are not kept
+                    # what is foreseen needs steps that are not kept
+                    if not plan.foreseen or step == plan.steps:
                         reached = Milestone(step, latents, tuple(one.latents for one in redone))
                         if milestones is not None:
                             milestones.reached(plan.number, plan.steps, reached)
