@@ -1,4 +1,4 @@
-"""Memory modes: what lies on the GPU while the model works, through diffusers' own hooks.
+"""Memory modes: what lies on the GPU while the model works, through diffusers' own hooks but for offload.
 
 ========  ================================================================================================
 resident  everything on the GPU but T5, whose layers stream in for a prompt that is new: the fastest

@@ -145,3 +145,5 @@ class Residence:
         gc.collect()  # hooks and modules hold each other
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+            # locked memory of one mode does not fit the next; older torch keeps it
+            getattr(torch.accelerator, "empty_host_cache", lambda: None)()
