@@ -80,9 +80,9 @@ def run(
 
 @contextmanager
 def decoder_of(engine: VoidEngine) -> Iterator[list[None]]:
-    """A list with an entry for every call of the decoder."""
+    """A list with an entry for every chunk that is decoded."""
     calls: list[None] = []
-    hook = engine._model.pipe.vae.decoder.register_forward_hook(lambda *_: calls.append(None))
+    hook = engine._model.pipe.vae.decoder.conv_in.conv.register_forward_hook(lambda *_: calls.append(None))
     try:
         yield calls
     finally:
