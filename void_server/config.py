@@ -58,6 +58,7 @@ class Config:
     priorities: Priorities = NONE  # of keys by name: higher ones' jobs come first
     quota_gb: int = 0  # on disk, of a key's jobs; 0: none
     max_connections: int = 500  # on either port
+    jobs_per_worker: int = 2  # 2: while one has the model the next is read, the one before written
     worker_memory_gb: int = 0  # of each process that decodes and owns a GPU; 0: what the machine has
     keep_days: int = 30  # a job that has ended is deleted after; 0: never
     keep_gb: int = 0  # of jobs that have ended, the oldest are deleted above; 0: no limit
@@ -94,6 +95,7 @@ class Config:
             ("queue_limit", 1, 100_000),
             ("quota_gb", 0, 10**6),
             ("max_connections", 8, 100_000),
+            ("jobs_per_worker", 1, 2),
             ("worker_memory_gb", 0, 10**5),
             ("keep_days", 0, 10**5),
             ("keep_gb", 0, 10**6),

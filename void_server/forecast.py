@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +15,61 @@ Expected = tuple[float | None, float | None]
 """Seconds until a job begins and until it ends; None where that cannot be told, or it has begun."""
 
 
+MODEL = (Stage.LOAD, Stage.PASS1, Stage.NOISE, Stage.PASS2)
+"""The stages of a job that has the model."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a job takes, or still takes, in seconds."""
+
+    before: float  # until it is ready for the model
+    model: float
+    after: float
+
+    @classmethod
+    def of(cls, takes: Durations, kind: Durations) -> Parts:
+        """``takes`` of a job that as a whole takes ``kind``. Where no model is in that, all is before one."""
+        if not any(stage in MODEL for stage in kind):
+            return cls(sum(takes.values()), 0.0, 0.0)
+        before = takes.get(Stage.DECODE, 0.0)
+        model = sum(takes.get(stage, 0.0) for stage in MODEL)
+        return cls(before, model, max(0.0, sum(takes.values()) - before - model))
+
+
+class Lane:
+    """One worker's jobs in time: a job begins when the one before it is ready for the model, and a place is free.
+
+    Args:
+        places: how many jobs it has at once, at most.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._ready = self._model_free = 0.0  # of the last job
+        self._ends = [0.0] * places  # of the last jobs, in order of their beginning
+
+    @property
+    def begins(self) -> float:
+        """When another job would."""
+        return max(self._ready, self._ends[0])
+
+    def add(self, begins: float, parts: Parts | None) -> float:
+        """The next job, and when it ends; infinity, as all after it, where that cannot be told."""
+        if parts is None:
+            parts = Parts(math.inf, 0.0, 0.0)
+        self._ready = begins + parts.before
+        self._model_free = max(self._ready, self._model_free) + parts.model
+        ends = self._model_free + parts.after
+        self._ends = [*self._ends[1:], ends]
+        return ends
+
+
 @dataclass
 class RunClock:
     """Where the time of one run of a job goes. All times in monotonic seconds."""
 
     whole: bool  # from the job's first frame on; else it goes on where another run had come to
+    begun_s: float = 0.0
     spent_s: dict[Stage, float] = field(default_factory=dict)
     share: dict[Stage, float] = field(default_factory=dict)  # of each stage that is done, 0 to 1
     stage: Stage | None = None
@@ -41,18 +90,20 @@ class RunClock:
         spent = {**self.spent_s, self.stage: self.spent_s.get(self.stage, 0.0) + now_s - self.at_s}
         return {stage: seconds / frames for stage, seconds in spent.items() if stage is not Stage.LOAD}
 
-    def left_s(self, expected: Durations, now_s: float) -> float:
-        """Seconds the run still takes, of a job that is ``expected`` to take so long in each stage.
+    def left(self, expected: Durations, now_s: float) -> Durations:
+        """What each stage still takes, of a job that is ``expected`` to take so long in it.
 
         A stage's own pace counts as much as of it is done, what was expected as much as is not; of a run that is not
-        whole the latter alone.
+        whole the latter alone. The time since the last report is off the first stages that are left.
         """
-        left = 0.0
-        for stage, whole_s in expected.items():
-            share = self.share.get(stage, 0.0)
+        found, gone_s = {}, now_s - self.at_s if self.stage is not None else 0.0
+        for stage in (one for one in Stage if one in expected):
+            share, whole_s = self.share.get(stage, 0.0), expected[stage]
             own_s = self.spent_s.get(stage, 0.0) if share and self.whole else share * whole_s
-            left += (1.0 - share) * (own_s + (1.0 - share) * whole_s)
-        return max(0.0, left - (now_s - self.at_s if self.stage is not None else 0.0))
+            left_s = (1.0 - share) * (own_s + (1.0 - share) * whole_s)
+            found[stage] = max(0.0, left_s - gone_s)
+            gone_s = max(0.0, gone_s - left_s)
+        return found
 
 
 def kind_of(spec: JobSpec, frame_bytes: int) -> str:
@@ -96,27 +147,21 @@ def mean(runs: Sequence[Durations]) -> Durations | None:
     return {stage: sum(run.get(stage, 0.0) for run in runs) / len(runs) for stage in stages} or None
 
 
-def line_up(
-    queue: Iterable[tuple[str, float | None]], running: Sequence[float | None], workers: int
-) -> dict[str, Expected]:
+def line_up(queue: Iterable[tuple[str, Parts | None]], lanes: Sequence[Lane]) -> dict[str, Expected]:
     """Seconds until each queued job begins and ends; None where that cannot be told.
 
     Args:
-        queue: each job and how long it takes, in order.
-        running: what each running job still takes.
-        workers: how many jobs run at once.
+        queue: each job and what it takes, in order.
+        lanes: of the workers, with what they do; each job goes to the one that has a place first.
     """
-    free_at = [math.inf if left is None else left for left in running]
-    free_at += [0.0] * (workers - len(free_at))
-    heapq.heapify(free_at)
     found = {}
-    for job, takes_s in queue:
-        begins = heapq.heappop(free_at)
-        ends = math.inf if takes_s is None else begins + takes_s
-        heapq.heappush(free_at, ends)
-        found[job] = (_finite(begins), _finite(ends))
+    for job, parts in queue:
+        lane = min(lanes, key=lambda lane: lane.begins)
+        begins = lane.begins
+        found[job] = (finite(begins), finite(lane.add(begins, parts)))
     return found
 
 
-def _finite(seconds: float) -> float | None:
+def finite(seconds: float) -> float | None:
+    """None for infinity."""
     return seconds if math.isfinite(seconds) else None

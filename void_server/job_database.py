@@ -20,7 +20,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     job TEXT PRIMARY KEY, spec TEXT NOT NULL, state TEXT NOT NULL, created_s REAL NOT NULL,
     error_code TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '', record TEXT NOT NULL DEFAULT '{}',
-    owner TEXT NOT NULL DEFAULT '', changed_s REAL NOT NULL DEFAULT 0, lost TEXT NOT NULL DEFAULT ''
+    owner TEXT NOT NULL DEFAULT '', changed_s REAL NOT NULL DEFAULT 0, lost TEXT NOT NULL DEFAULT '',
+    alone INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS files (
     job TEXT NOT NULL, role TEXT NOT NULL, frame INTEGER NOT NULL, digest TEXT NOT NULL,
@@ -39,6 +40,7 @@ _ADDED = {
         "owner": "TEXT NOT NULL DEFAULT ''",
         "changed_s": "REAL NOT NULL DEFAULT 0",
         "lost": "TEXT NOT NULL DEFAULT ''",
+        "alone": "INTEGER NOT NULL DEFAULT 0",
     },
     "files": {"size_bytes": "INTEGER NOT NULL DEFAULT 0"},
 }
@@ -62,7 +64,8 @@ class JobRow:
     error_code: str
     error: str
     record: dict[str, str]
-    lost: str  # how the worker ended under it
+    lost: str  # how the worker ended under it, and no other job
+    alone: bool  # no other job is to be done beside it
 
 
 class JobDatabase:
@@ -101,12 +104,13 @@ class JobDatabase:
 
     def row(self, job: str) -> JobRow | None:
         """The job, if there is one of this id."""
-        query = "SELECT spec, state, owner, created_s, error_code, error, record, lost FROM jobs WHERE job=?"
+        query = "SELECT spec, state, owner, created_s, error_code, error, record, lost, alone FROM jobs WHERE job=?"
         row = self._sql(query, (job,)).fetchone()
         if row is None:
             return None
-        spec, state, owner, created_s, code, error, record, lost = row
-        return JobRow(spec, State(state), owner, created_s, code, error, json.loads(record), lost)
+        spec, state, owner, created_s, code, error, record, lost, alone = row
+        state, record, alone = State(state), json.loads(record), bool(alone)
+        return JobRow(spec, state, owner, created_s, code, error, record, lost, alone)
 
     def set_state(self, job: str, state: State) -> None:
         """What the job is from now on."""
@@ -123,6 +127,10 @@ class JobDatabase:
     def set_lost(self, job: str, how: str) -> None:
         """How the worker ended under the job."""
         self._sql("UPDATE jobs SET lost=? WHERE job=?", (how, job))
+
+    def set_alone(self, job: str, alone: bool) -> None:
+        """Whether no other job is to be done beside it."""
+        self._sql("UPDATE jobs SET alone=? WHERE job=?", (alone, job))
 
     def touch(self, job: str) -> None:
         """Something came for the job."""

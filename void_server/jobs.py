@@ -68,7 +68,8 @@ class JobStore:
         limits: of what is taken.
         changed: called with a job's id after every change, on the thread that made it; must return fast.
         priority: of an owner's jobs; higher comes first.
-        workers: how many jobs are done at once.
+        workers: how many there are.
+        jobs_per_worker: how many each may have.
 
     Raises SettingsError when another server has the folder. Every method raises ServerBusy when the disk takes no
     more; what was stored stays.
@@ -82,6 +83,7 @@ class JobStore:
         changed: Callable[[str], None],
         priority: Callable[[str], int] = lambda owner: 0,
         workers: int = 1,
+        jobs_per_worker: int = 1,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder / "jobs"
@@ -98,7 +100,7 @@ class JobStore:
         self._live: dict[str, LiveJob] = {}
         self._specs: dict[str, JobSpec] = {}
         self._places: dict[str, int] = {}  # in the queue, as they were told last
-        self._outlook = Outlook(self._db, self.spec, workers)
+        self._outlook = Outlook(self._db, self.spec, workers, jobs_per_worker)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -145,6 +147,7 @@ class JobStore:
                     self._set_state(spec.job, State.QUEUED)
                     self._db.set_error(spec.job, "", "")
                     self._db.set_lost(spec.job, "")
+                    self._db.set_alone(spec.job, alone=False)
         self._requeued(spec.job)
         return self.status(spec.job)
 
@@ -226,13 +229,14 @@ class JobStore:
                 self.tally.job_ended(state)
         self._requeued(job)
 
-    def begin(self, job: str, device: str) -> None:
-        """The queued job runs, on ``device``. Raises UnknownJob, IllegalTransition."""
+    def begin(self, job: str, device: str, worker: int = 0) -> None:
+        """The queued job runs, on ``device``, which is that of a worker. Raises UnknownJob, IllegalTransition."""
         with self._lock:
             self.move(job, State.RUNNING)
             live = self._live_of(job)
-            live.device = device
-            live.clock = RunClock(whole=not live.ready and not self.folder(job).begun())
+            live.device, live.worker = device, worker
+            whole = not live.ready and not self.folder(job).begun()
+            live.clock = RunClock(whole, begun_s=time.monotonic())
 
     def finish(self, job: str, record: dict[str, str]) -> None:
         """The running job is done; how long it took is remembered. Raises UnknownJob, IllegalTransition."""
@@ -246,14 +250,16 @@ class JobStore:
     def try_again(self, job: str, lost: str) -> None:
         """Queue a running job once more, whose worker ended; ``lost`` says how, and outlives the server.
 
+        It is done alone then. Raises UnknownJob, IllegalTransition.
+        """
+        self._queue_alone(job, lost)
+
+    def try_alone(self, job: str) -> None:
+        """Queue a running job once more, to be done alone; that outlives the server.
+
         Raises UnknownJob, IllegalTransition.
         """
-        with self._lock:
-            with self._db.together():
-                self._set_state(job, State.QUEUED)
-                self._db.set_lost(job, lost)
-            self._live_of(job).rest()
-        self._requeued(job)
+        self._queue_alone(job, None)
 
     def hold(self, job: str, wait: Wait | None) -> None:
         """The job waits, and keeps its state; None: it goes on. Of several needs the largest stays.
@@ -301,6 +307,16 @@ class JobStore:
         """The job's state. Raises UnknownJob."""
         with self._lock:
             return self._row(job).state
+
+    def stage(self, job: str) -> Stage | None:
+        """What the job does; None for nothing. Raises UnknownJob."""
+        with self._lock:
+            return self._live_of(job).stage
+
+    def alone(self, job: str) -> bool:
+        """Whether no other is to be done beside it. Raises UnknownJob."""
+        with self._lock:
+            return self._row(job).alone
 
     def lost(self, job: str) -> str:
         """How the worker ended under the job before; empty if it never did. Raises UnknownJob."""
@@ -399,7 +415,9 @@ class JobStore:
 
     def _statuses(self, jobs: Sequence[str]) -> list[JobStatus]:
         queue = self._queue()
-        running = [(job, live.clock) for job, live in self._live.items() if live.clock is not None]
+        running = [
+            (job, live.clock, live.worker) for job, live in self._live.items() if live.clock is not None
+        ]
         expected = self._outlook.expected(queue, running, time.monotonic())
         places = {job: place for place, job in enumerate(queue, 1)}
         found = []
@@ -421,6 +439,16 @@ class JobStore:
         elif state is State.DONE:  # whoever wanted it stopped came too late
             self._db.set_error(job, "", "")
         self._db.set_state(job, state)
+
+    def _queue_alone(self, job: str, lost: str | None) -> None:
+        with self._lock:
+            with self._db.together():
+                self._set_state(job, State.QUEUED)
+                self._db.set_alone(job, alone=True)
+                if lost is not None:
+                    self._db.set_lost(job, lost)
+            self._live_of(job).rest()
+        self._requeued(job)
 
     def _queue(self) -> list[str]:
         ready = [(job, owner) for job, owner in self._db.queued() if self._live_of(job).wait is None]

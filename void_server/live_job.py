@@ -28,6 +28,7 @@ class LiveJob:
     step: int = 0
     steps: int = 0
     device: str = ""
+    worker: int = 0  # its place in the list of them
     clock: RunClock | None = None  # while it runs
     wait: Wait | None = None
 

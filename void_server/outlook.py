@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from void_server.forecast import Durations, Expected, RunClock, kind_of, line_up, mean
+from void_server.forecast import (
+    Durations,
+    Expected,
+    Lane,
+    Parts,
+    RunClock,
+    finite,
+    kind_of,
+    line_up,
+    mean,
+)
 from void_server.job_database import JobDatabase
 from void_wire.messages import JobSpec, Role, Stage
 
@@ -17,13 +27,16 @@ class Outlook:
     Args:
         database: remembers what jobs took.
         spec: what a job was asked to be.
-        workers: how many jobs are done at once.
+        workers: how many there are.
+        jobs_per_worker: how many each may have.
     """
 
-    def __init__(self, database: JobDatabase, spec: Callable[[str], JobSpec], workers: int) -> None:
+    def __init__(
+        self, database: JobDatabase, spec: Callable[[str], JobSpec], workers: int, jobs_per_worker: int
+    ) -> None:
         self._db = database
         self._spec = spec
-        self._workers = workers
+        self._workers, self._jobs_per_worker = workers, jobs_per_worker
         self._kinds: dict[str, str] = {}
         self._paces: dict[str, Durations | None] = {}
 
@@ -40,18 +53,20 @@ class Outlook:
         self._kinds.pop(job, None)
 
     def expected(
-        self, queue: Sequence[str], running: Iterable[tuple[str, RunClock]], now_s: float
+        self, queue: Sequence[str], running: Iterable[tuple[str, RunClock, int]], now_s: float
     ) -> dict[str, Expected]:
-        """When each queued job begins and ends, and when each running one ends."""
+        """When each queued job begins and ends, and when each running one ends, which has a worker's number."""
+        lanes = [Lane(self._jobs_per_worker) for _ in range(self._workers)]
         found: dict[str, Expected] = {}
-        for job, clock in running:
+        for job, clock, worker in sorted(running, key=lambda one: one[1].begun_s):
             takes = self._takes(job)
-            found[job] = (None, None if takes is None else clock.left_s(takes, now_s))
+            left = None if takes is None else Parts.of(clock.left(takes, now_s), takes)
+            found[job] = (None, finite(lanes[worker].add(0.0, left)))
         waiting = []
         for job in queue:
             takes = self._takes(job)
-            waiting.append((job, None if takes is None else sum(takes.values())))
-        return found | line_up(waiting, [ends for _, ends in found.values()], self._workers)
+            waiting.append((job, None if takes is None else Parts.of(takes, takes)))
+        return found | line_up(waiting, lanes)
 
     def _takes(self, job: str) -> Durations | None:
         """What the job as a whole is expected to take, once one of its kind was done."""

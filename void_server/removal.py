@@ -7,6 +7,8 @@
     plate, mattes -1 check-5 engine draft, at plate resolution, frame by frame-------------------+   EXR
 
 2 finds the takes, which lie between two cuts, and their segments, which have a crop each; 3 to 7 are for each take.
+Each shot has a thread of its own, 4 is done on the one thread that the model has: while it is at one shot the next is
+read and checked, and the one before merged and written.
 Runs in the worker process. Knows frames and engines, no sockets and no jobs.
 """
 
@@ -14,7 +16,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +45,7 @@ from void_server.job_folder import JobFolder
 from void_server.merge import Answer, Merge, Parts, complete
 from void_server.metadata import PROMPT_LEFT_OUT, metadata
 from void_server.model_input import ModelInput, model_inputs
+from void_server.model_thread import ModelThread
 from void_server.progress import Progress, share_of
 from void_server.record import Record
 from void_server.shot import Shot, TakeSource, drawn_on
@@ -101,13 +105,42 @@ class Model(Protocol):
         """See `VoidEngine.remove`."""
 
 
-class Removal:
-    """Does one job after the other and keeps the loaded model between them."""
+@dataclass(frozen=True, eq=False)
+class _Chunk:
+    """Frames that came out of the model."""
 
-    def __init__(self, machine: Machine, model: Model | None = None) -> None:
+    number: int  # of the segment in its take, from 0
+    role: Role  # the pass: RESULT for the last
+    first: int  # position of the first frame, of those that the model was shown
+    stop: int  # of the one after the last
+    whole: Floats  # (F, h, w, 3) 0..1, in a file: all that the pass makes of the segment
+    record: dict[str, str]  # what made them
+
+    @property
+    def frames(self) -> Floats:
+        """(n, h, w, 3)."""
+        return np.asarray(self.whole[self.first : self.stop])
+
+
+class Removal:
+    """Does jobs, each on the thread that calls it, and keeps the loaded model for all of them.
+
+    Args:
+        machine: what it works on.
+        model: in place of engine void.
+        failed: called with what ends the model's work for a job, before another job has the model.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        model: Model | None = None,
+        failed: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
         self._machine = machine
         self._model = model
-        self._engine: VoidEngine | None = None
+        self._engine: VoidEngine | None = None  # of the model's thread
+        self._model_thread = ModelThread(failed)
         limit_decoder()
 
     def remove(
@@ -192,16 +225,16 @@ class Removal:
             merge = Merge(shot, take, color, inputs, record, light, Path(folder), writing)
             detailed = shot.spec.picture.detail != "raw"
             # 4
-            answers = self._answers(inputs, shot, plan, Path(folder), record, progress)
-            for role, index, parts in complete(take, answers):
-                if role is Role.RESULT:
-                    shot.meter.kept(index, *_kept(inputs, index, parts, color))
-                if detailed and role is Role.RESULT:
-                    merge.keep(index, parts)  # the other frames are needed first
-                else:
-                    yield from merge.put(role, index, parts)  # 6, 7
-                if role is Role.PASS1 and index == parts[-1][0].stop - 1:
-                    yield from writing.rest()  # to be seen while pass 2 is made
+            with closing(self._answers(inputs, shot, plan, Path(folder), record, progress)) as answers:
+                for role, index, parts in complete(take, answers):
+                    if role is Role.RESULT:
+                        shot.meter.kept(index, *_kept(inputs, index, parts, color))
+                    if detailed and role is Role.RESULT:
+                        merge.keep(index, parts)  # the other frames are needed first
+                    else:
+                        yield from merge.put(role, index, parts)  # 6, 7
+                    if role is Role.PASS1 and index == parts[-1][0].stop - 1:
+                        yield from writing.rest()  # to be seen while pass 2 is made
             if detailed:
                 yield from merge.detailed(detail, progress)  # 6, 7
             yield from writing.rest()
@@ -214,38 +247,55 @@ class Removal:
         folder: Path,
         record: Record,
         progress: Progress,
-    ) -> Iterator[Answer]:
+    ) -> Generator[Answer, None, None]:
         """What the model makes of each frame of each segment: both passes, each in order.
 
         At the model's time base it sees only every n-th frame, and a pass is rebuilt once it is complete.
         """
+        every = plan.every
+        places = [sampled(len(one.segment), every) for one in inputs]
+        shown = [one if every == 1 else one.only(at, folder) for one, at in zip(inputs, places, strict=True)]
+
+        def work(told: Progress) -> Generator[_Chunk, None, None]:
+            return self._chunks(shown, shot, plan, folder, told)
+
+        with closing(self._model_thread.run(work, progress)) as chunks:
+            for chunk in chunks:
+                record.whole.update(chunk.record)
+                one, at = inputs[chunk.number], places[chunk.number]
+                segment = one.segment
+                if every == 1:
+                    for index, frame in enumerate(chunk.frames, segment.first + chunk.first):
+                        yield chunk.role, index, segment, frame
+                elif chunk.stop == len(at):
+                    told = share_of(progress, chunk.number, len(inputs))
+                    flow = open_flow("dis")
+                    whole = rebuild(chunk.whole, at, one.plates, one.quadmasks, flow=flow, progress=told)
+                    for index, frame in enumerate(whole, segment.first):
+                        yield chunk.role, index, segment, frame
+
+    def _chunks(
+        self, shown: Sequence[ModelInput], shot: Shot, plan: WindowPlan, folder: Path, progress: Progress
+    ) -> Generator[_Chunk, None, None]:
+        """What the model makes of what it is ``shown``. In its thread."""
         model = self._loaded(plan.largest, progress)
-        for number, one in enumerate(inputs):
-            segment, told = one.segment, share_of(progress, number, len(inputs))
-            settings, every = plan.settings_of(segment), plan.every
-            at = sampled(len(segment), every)
-            shown = one.only(at, folder) if every > 1 else one
-            if every > 1:
-                path = folder / f"answers-{segment.first}"
-                answers = np.memmap(path, np.float32, "w+", shape=shown.plates.shape)
-            left, noise_at = shot.folder.milestones(segment.first), plan.noise_at(segment)
+        for number, one in enumerate(shown):
+            segment, told = one.segment, share_of(progress, number, len(shown))
+            settings, left = plan.settings_of(segment), shot.folder.milestones(segment.first)
+            wholes: dict[Role, Floats] = {}
+            noise_at = plan.noise_at(segment)
             for decoded in model.remove(
-                shown.plates, shown.quadmasks, shot.spec.prompt, settings, told, left, noise_at
+                one.plates, one.quadmasks, shot.spec.prompt, settings, told, left, noise_at
             ):
-                record.whole.update(model.record)
                 role = Role.RESULT if decoded.passes == settings.passes else Role.PASS1
                 if role is Role.PASS1 and not settings.show_pass1:
                     continue
-                if every == 1:
-                    for index, frame in enumerate(decoded.frames, segment.first + decoded.first):
-                        yield role, index, segment, frame
-                    continue
-                answers[decoded.first : decoded.first + len(decoded.frames)] = decoded.frames
-                if decoded.first + len(decoded.frames) == len(at):
-                    flow = open_flow("dis")
-                    whole = rebuild(answers, at, one.plates, one.quadmasks, flow=flow, progress=told)
-                    for index, frame in enumerate(whole, segment.first):
-                        yield role, index, segment, frame
+                if role not in wholes:
+                    path = folder / f"answers-{role.value}-{segment.first}"
+                    wholes[role] = np.memmap(path, np.float32, "w+", shape=one.plates.shape)
+                stop = decoded.first + len(decoded.frames)
+                wholes[role][decoded.first : stop] = decoded.frames
+                yield _Chunk(number, role, decoded.first, stop, wholes[role], model.record)
 
     def _loaded(self, largest: tuple[int, int], progress: Progress) -> Model:
         """The model, for a job of this raster at the most."""

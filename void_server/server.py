@@ -69,6 +69,7 @@ class Server:
             changed=self._post,
             priority=self._priority,
             workers=len(self._devices),
+            jobs_per_worker=config.jobs_per_worker,
         )
         self._gate = Gate(self._context, KeyFolder(Path(config.keys)) if config.asks_for_keys else None)
         self._store.recover()
@@ -85,7 +86,7 @@ class Server:
             )
             for device in self._devices
         ]
-        self._workers = Workers(configures, data_dir, self._store, self._post)
+        self._workers = Workers(configures, config.jobs_per_worker, data_dir, self._store, self._post)
         self._housekeeping = Housekeeping(self._store, self._workers, self._gate, config.retention)
         self._control, self._frames = self._bind()
         self.address = self._control.listener.address

@@ -56,8 +56,16 @@ class Ended:
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
+@dataclass
+class _Given:
+    """A job that the process was given."""
+
+    cancelled_at: float | None = None  # monotonic seconds
+    halted: bool = False
+
+
 class Worker:
-    """One worker process and the job it does. Methods are called from the server's main thread only.
+    """One worker process and the jobs it does. Methods are called from the server's main thread only.
 
     Args:
         configure: what the process is told first.
@@ -78,8 +86,17 @@ class Worker:
         self._compiled = data_dir / "compiled"
         self._report = report
         self._process: subprocess.Popen[bytes] | None = None
-        self._cancelled_at: float | None = None
-        self.job: str | None = None
+        self._given: dict[str, _Given] = {}
+
+    @property
+    def jobs(self) -> list[str]:
+        """What it does, in the order in which it began."""
+        return list(self._given)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def device(self) -> str:
@@ -87,48 +104,51 @@ class Worker:
         return self._configure.device
 
     def run(self, spec: JobSpec, folder: Path) -> None:
-        """Start ``spec``; the worker must be free."""
-        self.job, self._cancelled_at = spec.job, None
-        if self._process is None or self._process.poll() is not None:
+        """Start ``spec``, beside what it does already: then it must be alive."""
+        self._given[spec.job] = _Given()
+        if not self.alive:
             self._start()
         self._tell(Run(spec=spec, folder=str(folder)))
 
     def concerns(self, event: Any) -> bool:
-        """Whether a reported event is about the job that runs, and not about one or a process that was before."""
+        """Whether a reported event is about jobs that it does, and not about one or a process that was before."""
         if isinstance(event, Ended):
-            return self.job is not None and event.process is self._process
-        return bool(event.job == self.job)
+            return bool(self._given) and event.process is self._process
+        return event.job in self._given
 
-    def cancel(self) -> None:
-        """Ask for the end of the job at its next step."""
-        if self.job is not None and self._cancelled_at is None:
-            self._cancelled_at = time.monotonic()
-            self._tell(CancelRun(self.job))
+    def cancel(self, job: str) -> None:
+        """Ask for the end of one of its jobs at the next step."""
+        if self._given[job].cancelled_at is None:
+            self._given[job].cancelled_at = time.monotonic()
+            self._tell(CancelRun(job))
 
-    def halt(self) -> None:
-        """Ask for the job to be left at its next step, to be taken up again."""
-        if self.job is not None:
-            self._tell(HaltRun(self.job))
+    def halt(self, job: str) -> None:
+        """Ask for one of its jobs to be left at the next step, to be taken up again."""
+        if not self._given[job].halted:
+            self._given[job].halted = True
+            self._tell(HaltRun(job))
 
-    def release(self) -> None:
-        """The job has ended; the worker is free."""
-        self.job = None
+    def release(self, job: str) -> None:
+        """The job has ended."""
+        del self._given[job]
 
     def clear(self) -> None:
         """Remove what a process that is gone left of its temporary files."""
-        if self._process is None or self._process.poll() is not None:
+        if not self.alive:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def check_grace(self) -> None:
-        """Kill a worker that does not heed its cancel; the reader thread reports its end."""
-        if self.job and self._cancelled_at and time.monotonic() - self._cancelled_at > CANCEL_GRACE_S:
-            log.warning("worker did not stop %s within %.0f s: killed", self.job, CANCEL_GRACE_S)
-            self._cancelled_at = time.monotonic()
-            self._kill()
+        """Kill a worker that does not heed a cancel; the reader thread reports its end."""
+        now = time.monotonic()
+        for job, given in self._given.items():
+            if given.cancelled_at and now - given.cancelled_at > CANCEL_GRACE_S:
+                log.warning("worker did not stop %s within %.0f s: killed", job, CANCEL_GRACE_S)
+                given.cancelled_at = now
+                self._kill()
 
     def close(self) -> None:
         """End the process."""
-        self.job = None
+        self._given.clear()
         self._kill()
 
     def _kill(self) -> None:

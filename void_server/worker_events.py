@@ -113,6 +113,14 @@ class LeftOff:
 
 
 @dataclass(frozen=True)
+class Crowded:
+    """There was no memory for the job beside the other one: it is to be done alone."""
+
+    kind: ClassVar[str] = "crowded"
+    job: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """The job cannot go on; ``code`` names a class of void_wire.errors."""
 
@@ -124,7 +132,7 @@ class Failed:
 
 TO_WORKER: codec.Kinds = {cls.kind: cls for cls in (Configure, Run, CancelRun, HaltRun)}
 FROM_WORKER: codec.Kinds = {
-    cls.kind: cls for cls in (Progressed, FrameMade, FrameJudged, Finished, Stopped, LeftOff, Failed)
+    cls.kind: cls for cls in (Progressed, FrameMade, FrameJudged, Finished, Stopped, LeftOff, Crowded, Failed)
 }
 
 

@@ -1,20 +1,21 @@
 """The child process that owns the GPU: ``python -m void_server.worker_process``, started by worker.Worker only.
 
-Its main thread does the jobs one after the other; a reader thread takes requests and cancels meanwhile. When
-stdin ends the server is gone, and so is this process, at once.
+Its main thread takes requests and cancels; each job has a thread of its own, up to two at once. When stdin ends the
+server is gone, and so is this process, at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from void_server import logs
 from void_server.job_folder import JobFolder
@@ -27,6 +28,7 @@ from void_server.worker_events import (
     TO_WORKER,
     CancelRun,
     Configure,
+    Crowded,
     Failed,
     Finished,
     FrameJudged,
@@ -51,15 +53,22 @@ FAULTS = ("CUDA error", "cuDNN error")
 """How torch's RuntimeErrors begin that leave the process's CUDA context unusable."""
 
 
+@dataclass
+class _Going:
+    """A job that is being done."""
+
+    shared: bool  # another was being done beside it, at some time
+    stop: type[Cancelled] | None = None  # what its next report raises
+
+
 class WorkerProcess:
     """Reads requests from ``requests``, writes events to ``events``."""
 
     def __init__(self, requests: BinaryIO, events: BinaryIO) -> None:
         self._requests = requests
         self._events = events
-        self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
-        self._cancelled: set[str] = set()
-        self._halted: set[str] = set()
+        self._writing = threading.Lock()  # of an event
+        self._going: dict[str, _Going] = {}  # by job
         self._memory_bytes = 0
 
     def main(self) -> None:
@@ -77,23 +86,37 @@ class WorkerProcess:
                 speed=configure.speed,
                 prompts=Path(configure.prompts) if configure.prompts else None,
                 private=configure.private,
-            )
+            ),
+            failed=_end_if_faulty,
         )
-        threading.Thread(target=self._read, name="requests", daemon=True).start()
-        while True:
-            self._do(removal, self._runs.get())
+        with _or_end():
+            while (event := read_event(self._requests, TO_WORKER)) is not None:
+                self._heed(removal, event)
+        os._exit(0)  # jobs may be deep inside a step
 
-    def _read(self) -> None:
-        while (event := read_event(self._requests, TO_WORKER)) is not None:
-            if isinstance(event, Run):
-                self._runs.put(event)
-            elif isinstance(event, CancelRun):
-                self._cancelled.add(event.job)
-            elif isinstance(event, HaltRun):
-                self._halted.add(event.job)
-        os._exit(0)  # the main thread may be deep inside a step
+    def _heed(self, removal: Removal, event: Run | CancelRun | HaltRun) -> None:
+        if isinstance(event, Run):
+            for other in list(self._going.values()):
+                other.shared = True
+            self._going[event.spec.job] = _Going(shared=bool(self._going))
+            job = threading.Thread(target=self._run, args=(removal, event), name=event.spec.job, daemon=True)
+            job.start()
+        elif going := self._going.get(event.job):
+            if isinstance(event, CancelRun):
+                going.stop = Cancelled
+            else:
+                going.stop = going.stop or Halted
 
-    def _do(self, removal: Removal, run: Run) -> None:
+    def _run(self, removal: Removal, run: Run) -> None:
+        with _or_end():
+            end = self._do(removal, run)
+            del self._going[run.spec.job]
+            if isinstance(end, (Finished, Stopped)):  # one that failed may be asked for again
+                JobFolder(Path(run.folder)).forget_milestones()
+            self._write(end)
+
+    def _do(self, removal: Removal, run: Run) -> Finished | Stopped | LeftOff | Crowded | Failed:
+        """The job, and how it ended."""
         spec = run.spec
 
         def progress(stage: Stage, step: int, steps: int) -> None:
@@ -108,41 +131,55 @@ class WorkerProcess:
         try:
             with told_when_full():
                 record = removal.remove(spec, JobFolder(Path(run.folder)), progress, made, judged)
-            end: Finished | Stopped | LeftOff | Failed = Finished(spec.job, record)
+            return Finished(spec.job, record)
         except Halted:
-            end = LeftOff(spec.job)
+            return LeftOff(spec.job)
         except Cancelled:
-            end = Stopped(spec.job)
+            return Stopped(spec.job)
         except VoidError as error:
-            end = Failed(spec.job, error.code, str(error))
+            return Failed(spec.job, error.code, str(error))
         except MemoryError:
             log.exception("job %s", spec.job)
+            if self._going[spec.job].shared:
+                return Crowded(spec.job)
             sentence = (
                 f"Job {spec.job} needs more memory than the server's worker may take, {self._memory_bytes / GB:.0f} GB "
                 "(worker_memory_gb): send smaller frames or fewer channels, or ask who runs the server."
             )
-            end = Failed(spec.job, EngineError.code, sentence)
+            return Failed(spec.job, EngineError.code, sentence)
         except Exception as error:
-            if isinstance(error, RuntimeError) and str(error).startswith(FAULTS):
-                log.exception("job %s: the GPU's driver failed, so this process ends", spec.job)
-                os._exit(DRIVER_FAULT)  # tidying up would wait for the driver
+            _end_if_faulty(error)
             mark = os.urandom(4).hex()
             log.exception("job %s failed [%s]", spec.job, mark)
             sentence = f"The server hit a bug in job {spec.job}; its worker.log has it as {mark}. Please send it to us."
-            end = Failed(spec.job, JobFailed.code, sentence)
-        self._cancelled.discard(spec.job)
-        self._halted.discard(spec.job)
-        if isinstance(end, (Finished, Stopped)):  # one that failed may be asked for again
-            JobFolder(Path(run.folder)).forget_milestones()
-        write_event(self._events, end)
+            return Failed(spec.job, JobFailed.code, sentence)
 
     def _tell(self, event: Progressed | FrameMade | FrameJudged) -> None:
         """Send an event of a running job. Raises Cancelled once the job is to stop, Halted once it is to rest."""
-        if event.job in self._cancelled:
-            raise Cancelled
-        if event.job in self._halted:
-            raise Halted
-        write_event(self._events, event)
+        if stop := self._going[event.job].stop:
+            raise stop
+        self._write(event)
+
+    def _write(self, event: Any) -> None:
+        with self._writing:
+            write_event(self._events, event)
+
+
+def _end_if_faulty(error: BaseException) -> None:
+    """End this process if ``error`` says that the GPU's driver failed: nothing more can be done here, for any job."""
+    if isinstance(error, RuntimeError) and str(error).startswith(FAULTS):
+        log.error("the GPU's driver failed, so this process ends", exc_info=error)
+        os._exit(DRIVER_FAULT)  # tidying up would wait for the driver
+
+
+@contextlib.contextmanager
+def _or_end() -> Iterator[None]:
+    """A thread that fails takes the process with it: the server would wait for it for ever."""
+    try:
+        yield
+    except BaseException:
+        log.exception("the worker ends")
+        os._exit(1)
 
 
 def _own_pipes() -> Iterator[BinaryIO]:

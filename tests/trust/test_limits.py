@@ -118,7 +118,7 @@ def test_every_limit_is_in_the_table_as_it_is() -> None:
     fields = {field.name: field.default for field in dataclasses.fields(Config)}
     options = {
         "max_frame_mb", "frames_per_job", "jobs_per_key", "queue_limit", "quota_gb", "max_connections", "credit",
-        "worker_memory_gb", "keep_days", "keep_gb", "receive_hours",
+        "jobs_per_worker", "worker_memory_gb", "keep_days", "keep_gb", "receive_hours",
     }  # fmt: skip
     assert {name: re.match(r"\d*", text)[0] for name, text in written.items()} == {  # type: ignore[index]
         **{name: str(fields[name]) for name in options},

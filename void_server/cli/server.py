@@ -53,6 +53,10 @@ def serve(
         int | None, typer.Option(help="What one key's jobs may have on disk; 0: no limit.")
     ] = None,
     max_connections: Annotated[int | None, typer.Option(help="Connections to either port at once.")] = None,
+    jobs_per_worker: Annotated[
+        int | None,
+        typer.Option(help="2: while one has the model the next is read, the one before written; or 1."),
+    ] = None,
     worker_memory_gb: Annotated[
         int | None, typer.Option(help="Memory of each worker's process; 0: what the machine has.")
     ] = None,
@@ -108,6 +112,7 @@ def serve(
         "priorities": priorities,
         "quota_gb": quota_gb,
         "max_connections": max_connections,
+        "jobs_per_worker": jobs_per_worker,
         "worker_memory_gb": worker_memory_gb,
         "keep_days": keep_days,
         "keep_gb": keep_gb,
