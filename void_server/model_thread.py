@@ -78,6 +78,6 @@ class ModelThread:
             asked.result()
         finally:
             left.set()
-            asked.cancel()
-            wait([asked])
+            if not asked.cancel():  # one that has not begun is none of the thread's any more
+                wait([asked])
             del asked  # it holds an error, whose frames hold it and all that they used

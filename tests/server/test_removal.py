@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,6 +203,27 @@ def test_a_cancel_leaves_no_working_files(
     with pytest.raises(Cancelled):
         run(oracle, spec, folder, stop)
     assert not list(scratch.iterdir())
+
+
+def test_frames_leave_while_the_model_makes_others_and_it_waits_for_none_to_be_written(
+    tmp_path: Path, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, left, answered = Oracle.remove, threading.Event(), threading.Event()
+
+    def remove(*given: Any) -> Iterator[Decoded]:
+        for decoded in answers(*given):
+            yield decoded
+            assert left.wait(60)  # the first frames are gone before the last are decoded
+        answered.set()
+
+    def made(role: Role, frame: int, path: Path) -> None:
+        left.set()
+        assert answered.wait(60)  # though nobody has taken the others yet
+
+    monkeypatch.setattr(Oracle, "remove", remove)
+    spec, folder = make_job(tmp_path / "job", [100] * 20, [scenery(1)] * 20, detail="raw")
+    Removal(MACHINE, oracle).remove(spec, folder, unwatched, made)
+    assert read_header(folder.frame(Role.RESULT, 1020), 1020).display == Box(0, 0, WIDTH, HEIGHT)
 
 
 def test_windows_stay_whatever_the_segments(tmp_path: Path, oracle: Oracle) -> None:
