@@ -195,7 +195,8 @@ class Removal:
                 made(small, shot.frames[index], folder.frame(small, shot.frames[index]))
                 made(role, shot.frames[index], folder.frame(role, shot.frames[index]))
                 judge()
-                progress(Stage.ENCODE, index + 1, len(shot.frames))
+                if role is Role.RESULT:  # pass 1's are written while the model is at pass 2
+                    progress(Stage.ENCODE, index + 1, len(shot.frames))
             shot.meter.end()
             judge()
         return {**record.summary(), **summary(signs), "seconds": f"{time.monotonic() - began:.1f}"}

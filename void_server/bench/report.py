@@ -20,6 +20,7 @@ NAMES = (
     "delivery",
     "falling",
     "long",
+    "overlap",
     "panel",
     "farm",
     "night",

@@ -36,8 +36,8 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="transport, exr, warp, step, draft, delivery, falling, long, panel, farm, night, split, preview or "
-            "gpu; trust; or report, which draws what the first of these measured."
+            help="transport, exr, warp, step, draft, delivery, falling, long, overlap, panel, farm, night, split, "
+            "preview or gpu; trust; or report, which draws what the first of these measured."
         ),
     ],
     files: Annotated[

@@ -35,7 +35,9 @@ class Stage(str, Enum):
     """What a running job is doing, in this order."""
 
     DECODE = "decode"
-    LOAD = "load"  # weights to the device; only the first job of a worker waits for it
+    LOAD = (
+        "load"  # weights to the device, for a worker's first job; or it waits for the model, still another's
+    )
     PASS1 = "pass 1"
     NOISE = "noise"
     PASS2 = "pass 2"

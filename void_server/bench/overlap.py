@@ -1,0 +1,131 @@
+"""Shots one after the other and two at once: what a GPU gains when the rest of a shot is done beside the next one's.
+
+Server and worker are real; in place of the model is one that takes a GPU's time and none of the CPU's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from void_server.bench.long import RENDERED, Echo, render
+from void_server.bench.row import Row
+from void_server.bench.trust.ground import finished
+from void_server.bench.trust.tried_server import TriedServer
+from void_server.engine.void import Decoded
+from void_server.progress import Progress, unwatched
+from void_wire.client import Client
+from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Stage, VoidSettings
+
+SIZE = (1080, 1920)
+SHOTS = 3
+MODEL_S = 0.6
+"""A frame, both passes: 130 forwards of 85 frames at 384 x 672 in 60 % of what an H200 could do."""
+STEPS = 30
+GOAL = 0.75
+
+HOOK = """
+import sys
+if "void_server.worker_process" in sys.orig_argv:
+    from pathlib import Path
+    from void_server.bench.overlap import Sleeper
+    from void_server.removal import Removal
+    model = Sleeper(Path({log!r}))
+    Removal._loaded = lambda self, largest, progress: model
+else:
+    import void_server.engines
+    void_server.engines._missing_for_void = lambda weights: ""
+"""
+"""Python's own hook at its start: worker and server are the real ones but for the model."""
+
+
+class Sleeper(Echo):
+    """Gives back what it is shown, after as long as a GPU would take; ``log`` gets a line for each time it worked."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__()
+        self._log = log
+
+    def remove(
+        self,
+        plate: NDArray[np.float32],
+        quadmask: NDArray[np.uint8],
+        prompt: str,
+        settings: VoidSettings,
+        progress: Progress = unwatched,
+        milestones: Path | None = None,
+        noise_at: int = 0,
+    ) -> Iterator[Decoded]:
+        """Both passes."""
+        began = time.time()
+        for step in range(STEPS):
+            time.sleep(MODEL_S * len(plate) / STEPS)
+            progress(Stage.PASS1, step + 1, STEPS)
+        with self._log.open("a") as log:
+            print(json.dumps([began, time.time()]), file=log)
+        yield from super().remove(plate, quadmask, prompt, settings)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Of `SHOTS` shots."""
+
+    seconds: float
+    waits: float  # the share of them in which the model has nothing to do
+
+
+def rows() -> list[Row]:
+    """Seconds of `SHOTS` shots, and the share of them that the model waits; some minutes."""
+    with tempfile.TemporaryDirectory(prefix="void-overlap-") as folder:
+        render(Path(folder), SIZE)
+        alone, both = (_run(Path(folder), jobs) for jobs in (1, 2))
+    ratio, name = both.seconds / alone.seconds, f"{SHOTS} shots of {RENDERED} frames, {SIZE[1]} x {SIZE[0]}"
+    note = f"baseline: one after the other; model {MODEL_S} s a frame, none of it CPU; cores {os.cpu_count()}"
+    waits = 100 * both.waits, 100 * alone.waits
+    return [
+        Row(f"overlap, {name}", both.seconds, "s", alone.seconds, ratio, f"ratio <= {GOAL}", ratio <= GOAL, note),
+        Row("overlap, the model waits", waits[0], "%", waits[1], waits[0] / waits[1], "", None, "of that time"),
+    ]  # fmt: skip
+
+
+def _run(folder: Path, jobs_per_worker: int) -> Seen:
+    """The shots, of frames that the server has, after one that is not counted."""
+    place = folder / f"{jobs_per_worker}-at-once"
+    place.mkdir()
+    log, settings = place / "model", {"jobs_per_worker": jobs_per_worker, "device": "cpu"}
+    hook = HOOK.format(log=str(log))
+    with (
+        TriedServer(place / "data", None, settings, hook=hook) as server,
+        Client(server.address) as client,
+    ):
+        first, *specs = (_spec(f"overlap-{seed:03d}", seed) for seed in range(SHOTS + 1))
+        client.submit(first)
+        files = {role: {n: folder / f"{role.value}.{n}" for n in range(RENDERED)} for role in first.roles}
+        client.upload(first, files)
+        finished(client, first.job)
+        log.unlink()
+        began = time.time()
+        for spec in specs:
+            client.rerun(first.job, spec)
+        for spec in specs:
+            finished(client, spec.job)
+        seconds = time.time() - began
+    worked = [json.loads(line) for line in log.read_text().splitlines()]
+    if any(before[1] > after[0] for before, after in itertools.pairwise(worked)):
+        raise RuntimeError("two jobs had the model at once")
+    return Seen(seconds, 1 - sum(ended - begun for begun, ended in worked) / seconds)
+
+
+def _spec(job: str, seed: int) -> JobSpec:
+    picture, roles = PictureSettings(colorspace="lin_rec709"), (Role.PLATE, Role.REMOVE)
+    frames, void = FrameRange(0, RENDERED - 1), VoidSettings(seed=seed)
+    return JobSpec(job, "overlap", "void", frames, roles, prompt="a room", picture=picture, void=void)
