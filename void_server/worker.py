@@ -108,9 +108,10 @@ class Worker:
         return self._configure.device
 
     def run(self, spec: JobSpec, folder: Path) -> None:
-        """Start ``spec``, beside what it does already: then it must be alive."""
+        """Start ``spec``, beside what it does already; a process that is gone by then takes both along."""
+        first = not self._given
         self._given[spec.job] = _Given()
-        if not self.alive:
+        if first and not self.alive:
             self._start()
         self._tell(Run(spec=spec, folder=str(folder)))
 

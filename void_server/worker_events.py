@@ -114,7 +114,7 @@ class LeftOff:
 
 @dataclass(frozen=True)
 class Crowded:
-    """There was no memory for the job beside the other one: it is to be done alone."""
+    """The job failed beside another one, and maybe by it, as where memory is short: it is to be done alone."""
 
     kind: ClassVar[str] = "crowded"
     job: str

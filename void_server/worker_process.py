@@ -151,6 +151,8 @@ class WorkerProcess:
             _end_if_faulty(error)
             mark = os.urandom(4).hex()
             log.exception("job %s failed [%s]", spec.job, mark)
+            if self._going[spec.job].shared:
+                return Crowded(spec.job)
             sentence = f"The server hit a bug in job {spec.job}; its worker.log has it as {mark}. Please send it to us."
             return Failed(spec.job, JobFailed.code, sentence)
 

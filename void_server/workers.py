@@ -258,9 +258,7 @@ class Workers:
                 self._end(worker, job, State.CANCELLED)
             else:
                 self._apart(worker, job)
-            log.warning(
-                "job %s finds no memory beside another: it is to be done alone", job, extra={"job": job}
-            )
+            log.warning("job %s failed beside another: it is to be done alone", job, extra={"job": job})
         elif isinstance(event, Lost):
             self._lost(worker, event)
         elif isinstance(event, Failed):
