@@ -27,7 +27,7 @@ from void_wire.client import ENDED, Client
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role, Stage, State, VoidSettings
 
 SIZE = (1080, 1920)
-SHOTS, FRAMES = 4, 6
+SHOTS, FRAMES = 4, 4
 LAUNCH_S = 0.002
 """Between moments in which the model needs Python's interpreter, which it shares with the other jobs' threads."""
 GOAL = 0.75
