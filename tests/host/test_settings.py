@@ -17,7 +17,6 @@ ONLY_IN_NUKE = {
     "test_connection": "every removal asks the server first",
     "server_says": "see test_connection",
     "output_preview": "the script says the path with every removal",
-    "farm_job": "Fusion renders on a farm by its own render nodes; void submit sends what they wrote",
     "result": "the Loader at input result",
     "result_origfirst": "belongs to Nuke's Read",
     "result_origlast": "belongs to Nuke's Read",

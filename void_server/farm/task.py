@@ -75,9 +75,7 @@ class Work:
 
 def is_done(work: Work) -> bool:
     """Whether every frame of it is there, with the bits that were noted."""
-    spec, folder = work.spec, work.folder
-    done = folder.done(spec.job)
-    return done is not None and folder.is_whole(done, spec.frames.numbers())
+    return _done(work) is not None
 
 
 def run(work: Work, server: Callable[[], str | Connection], tell: Tell) -> Done:
@@ -88,11 +86,11 @@ def run(work: Work, server: Callable[[], str | Connection], tell: Tell) -> Done:
         server: called where one is needed: its address.
         tell: hears how it goes.
 
-    What fails is noted beside the frames and raised, with the segment's name before it.
+    What fails is noted beside the frames and raised, with the segment's name before it. Not where somebody else has
+    done the segment meanwhile: a task whose session was killed may outlive it and find its server gone.
     """
     spec, folder = work.spec, work.folder
-    done = folder.done(spec.job)
-    if done is not None and folder.is_whole(done, spec.frames.numbers()):
+    if done := _done(work):
         return done
     began = now_s()
     folder.note(Begun(spec.job, platform.node(), began))
@@ -110,6 +108,8 @@ def run(work: Work, server: Callable[[], str | Connection], tell: Tell) -> Done:
         else:
             record, signs = _removed(spec, files, folder, there, server(), tell)
     except VoidError as error:
+        if done := _done(work):
+            return done
         error = type(error)(f"{str(work.task).capitalize()}: {error}")
         folder.note(Failed(spec.job, platform.node(), now_s(), error.code, str(error)))
         raise error from None
@@ -125,6 +125,12 @@ def run(work: Work, server: Callable[[], str | Connection], tell: Tell) -> Done:
     )
     folder.note(done)
     return done
+
+
+def _done(work: Work) -> Done | None:
+    done = work.folder.done(work.spec.job)
+    whole = done is not None and work.folder.is_whole(done, work.spec.frames.numbers())
+    return done if whole else None
 
 
 def check_digests(work: Work, files: Files) -> None:
