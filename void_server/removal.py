@@ -303,7 +303,7 @@ class Removal:
         if self._model is not None:
             return self._model
         if self._engine is None:
-            # torch takes seconds to import: only when it is used
+            progress(Stage.LOAD, 0, 1)  # torch takes seconds to import: only when it is used
             from void_server.engine.void import VoidEngine
 
             self._engine = VoidEngine(
