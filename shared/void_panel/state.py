@@ -257,7 +257,9 @@ class PanelState:
         """Why the marked jobs cannot be written as a farm job; "" when they can."""
         if not self._at_hand or not self.marked:
             return "No server answers." if not self._at_hand else "No job is marked."
-        statuses = [self._statuses[job] for job in self.marked]
+        statuses = [self._statuses[job] for job in self.marked if job in self._statuses]
+        if len(statuses) < len(self.marked):  # one that was just made, or chosen before the panel was closed
+            return "The server has not told of that job yet."
         for status in statuses:
             if status.received < status.expected:
                 return f"The server does not have all frames of {status.shot}."

@@ -242,3 +242,16 @@ def test_marked_jobs_become_a_farm_job_when_all_of_them_are_there() -> None:
     assert state.marked == (twin.job,)
     state.take(Lost("gone"))
     assert (state.farmable, state.why_not_farm) == ((), "No server answers.")
+
+
+def test_a_job_that_was_just_made_is_no_farm_job_before_it_is_told_of() -> None:
+    one, made = status(1, State.DONE), status(2, State.RECEIVING)
+    state = there(one)
+    state.take(Made(made.job, "Made."))
+    assert (state.farmable, state.why_not_farm) == ((), "The server has not told of that job yet.")
+    state.take(listed(one, replace(made, received=made.expected)))
+    assert state.farmable == (made.job,)
+    shown_again = PanelState("tcp://box:7801", clock=lambda: 0.0)
+    shown_again.select(one.job)
+    shown_again.take(Found("1.2", {"draft": "", "void": ""}))
+    assert shown_again.farmable == ()
