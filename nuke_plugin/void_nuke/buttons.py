@@ -78,7 +78,7 @@ def farm_job(node: Any) -> None:
         _tell(node, str(error))
         return
     written = f"Farm job written: {folder}."
-    if not os.environ.get(hook.VARIABLE):
+    if not hook.is_named(os.environ):
         _tell(node, f"{written} {hook.NOBODY}")
         return
     host.write(node, {"status": f"{written} Sending it."})

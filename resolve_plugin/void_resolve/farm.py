@@ -43,7 +43,7 @@ def write(host: Host, macro: Macro, told: Told, environment: Mapping[str, str]) 
         shutil.rmtree(str(folder), ignore_errors=True)
         raise
     written = f"Farm job written: {folder}."
-    if not environment.get(hook.VARIABLE):
+    if not hook.is_named(environment):
         return f"{written} {hook.NOBODY}"
     say(f"{written} Sending it.")
     return f"{written} {hook.submit(folder, environment)}"

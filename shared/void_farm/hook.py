@@ -17,6 +17,11 @@ PATIENCE_S = 300.0
 _SHOWN = 300
 
 
+def is_named(environment: Mapping[str, str]) -> bool:
+    """Whether there is such a command."""
+    return bool(environment.get(VARIABLE, "").strip())
+
+
 def submit(bundle: Path, environment: Mapping[str, str]) -> str:
     """Give the bundle's folder to the command as its last argument; returns what it said, in one sentence.
 
@@ -24,12 +29,11 @@ def submit(bundle: Path, environment: Mapping[str, str]) -> str:
 
     Raises SettingsError, with the end of what it said, when it fails, is not there, or does not end.
     """
-    text = environment.get(VARIABLE, "").strip()
-    if not text:
+    if not is_named(environment):
         return ""
     kept = f"The bundle stays in {bundle}"
     try:
-        command = [*shlex.split(text), str(bundle)]
+        command = [*shlex.split(environment[VARIABLE]), str(bundle)]
     except ValueError as error:
         raise SettingsError(f"{VARIABLE} is no command ({error}): write it as in a shell. {kept}.") from None
     try:

@@ -62,7 +62,7 @@ class FarmThread(threading.Thread):
             for shot in plan.shots:
                 for note in shot.notes:
                     self._tell(Said(f"{shot.spec.shot}: {note}"))
-            if not self._environment.get(hook.VARIABLE):
+            if not hook.is_named(self._environment):
                 self._tell(Said(f"Farm job written: {self._folder}. {hook.NOBODY}"))
                 return
             self._tell(Said(f"Farm job written: {self._folder}. Sending it."))
