@@ -25,8 +25,9 @@ from void_wire.messages import JobStatus
 
 log = logging.getLogger(__name__)
 
-_running: Dict[str, Removal] = {}
-"""Node's full name -> its removal, while this Nuke follows it. The node's knobs are what lasts."""
+_running: Dict[str, Optional[Removal]] = {}
+"""Node's full name -> its removal, while this Nuke follows it; None while its job is still asked for. The node's knobs
+are what lasts."""
 
 
 def start(node: Any, shot: Shot) -> None:
@@ -96,6 +97,7 @@ def attach(node: Any) -> None:
         _running[name] = removal
         removal.follow()
 
+    _running[name] = None
     _on_thread(name, follow)
 
 
@@ -108,8 +110,9 @@ def attach_all() -> None:
 def cancel(node: Any) -> None:
     """Stop the node's job, whether this Nuke follows it or an earlier one sent it."""
     name, job, server = node.fullName(), node["job"].value(), node["job_server"].value()
-    if name in _running:
-        _running[name].stop.set()
+    removal = _running.get(name)
+    if removal is not None:
+        removal.stop.set()
         host.write(node, {"status": "cancelling"})
     elif job and server:
         threading.Thread(target=_cancel_there, args=(name, job, server), daemon=True).start()

@@ -1,5 +1,6 @@
 """The buttons, against a real server: from the node to frames the node shows, on threads as in Nuke."""
 
+import socket
 import sys
 import time
 from dataclasses import replace
@@ -251,6 +252,19 @@ def test_a_bug_is_said_in_the_node(nuke, node, server, monkeypatch):
     live(nuke, lambda: not controller._running)
     assert node["status"].value().startswith("The plugin failed (TypeError")
     assert not node["exporting"].value()
+
+
+def test_while_an_opened_script_asks_for_its_job_remove_waits(nuke, node, monkeypatch):
+    monkeypatch.setattr(controller, "ASK_PATIENCE_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        host.write(node, {"job": "sh010_VOID1-1", "job_server": address, "job_output": "/renders/v001/a.%04d.exr"})
+        controller.attach(node)
+        press(node, "remove")
+        (said,) = nuke._session.current().messages
+        assert "VOID1 is at work on a job" in said
+        live(nuke, lambda: not controller._running)
+    assert address in node["status"].value()
 
 
 def test_undo_that_was_off_stays_off(nuke, node):
