@@ -66,7 +66,7 @@ def examine(config: Config) -> Iterator[Finding]:
 
 def _versions(config: Config) -> str:
     found = {"void": __version__, "Python": platform.python_version(), "libzmq": zmq.zmq_version()}
-    for package in ("OpenImageIO", "numpy", "torch", "diffusers"):
+    for package in ("OpenImageIO", "opencolorio", "numpy", "torch", "diffusers"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     if not zmq.has("curve"):

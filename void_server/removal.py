@@ -32,7 +32,8 @@ from void_server.engine.detail import Detail
 from void_server.engine.draft import DraftEngine
 from void_server.engine.flow import open_flow
 from void_server.engine.time_base import rebuild, sampled
-from void_server.frames.color import ColorTransform, config_label
+from void_server.frames.color import ColorTransform
+from void_server.frames.color_config import config_label
 from void_server.frames.crop import choose_fit
 from void_server.frames.exr import limit_decoder
 from void_server.frames.geometry import Floats

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import OpenImageIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from void_server.frames.color import BUILTIN_CONFIG, ColorTransform, config_label, names
+from void_server.frames.color import ColorTransform
+from void_server.frames.color_config import BUILTIN_CONFIG, config_label, names
 from void_server.frames.encoding import CEILING
 from void_wire.errors import SettingsError
 
@@ -189,6 +191,15 @@ def test_video_in_log_comes_back(space):
     seen = transform.encode(codes)
     assert seen.max() < 0.6
     assert np.abs(transform.decode(seen) - codes).max() < 1e-3
+
+
+@pytest.mark.parametrize("space", ["ARRI LogC4", "Log3G10 REDWideGamutRGB", "sRGB"])
+def test_pixels_are_converted_as_openimageio_does(space):
+    values = np.random.default_rng(3).uniform(0, 1, (5, 7, 3)).astype(np.float32)
+    wanted = OpenImageIO.ImageBufAlgo.colorconvert(
+        OpenImageIO.ImageBuf(values), space, "lin_rec709", False, "", "", BUILTIN_CONFIG
+    ).get_pixels(OpenImageIO.FLOAT)
+    assert np.allclose(ColorTransform(space, "log").light(values), wanted, rtol=1e-6, atol=1e-7)
 
 
 def test_unknown_space_names_near_ones():

@@ -258,7 +258,9 @@ def test_while_an_opened_script_asks_for_its_job_remove_waits(nuke, node, monkey
     monkeypatch.setattr(controller, "ASK_PATIENCE_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-        host.write(node, {"job": "sh010_VOID1-1", "job_server": address, "job_output": "/renders/v001/a.%04d.exr"})
+        host.write(
+            node, {"job": "sh010_VOID1-1", "job_server": address, "job_output": "/renders/v001/a.%04d.exr"}
+        )
         controller.attach(node)
         press(node, "remove")
         (said,) = nuke._session.current().messages

@@ -18,7 +18,8 @@ from void_server.bench.oracle import Delivery, Oracle
 from void_server.bench.row import Row
 from void_server.engine.detail import MODES
 from void_server.engine.draft import DraftEngine
-from void_server.frames.color import ColorTransform, config_name
+from void_server.frames.color import ColorTransform
+from void_server.frames.color_config import config_name
 from void_server.frames.composite import composite
 from void_server.frames.exr import PlateFrame, read_plate, write_frame
 from void_server.frames.geometry import Box, Floats

@@ -11,20 +11,13 @@ from __future__ import annotations
 
 import copy
 import difflib
-import os
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import OpenImageIO
 
+from void_server.frames.color_config import config_name, converted, names, space_named
 from void_server.frames.encoding import CEILING, Display, Encoding, Log, Video
 from void_server.frames.geometry import Floats
 from void_wire.errors import SettingsError
-
-BUILTIN_CONFIG = "ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4"
-"""Used where $OCIO is not set: ACES 1.3 with the camera spaces; pinned, since "-latest" moves with the library."""
 
 _LINEAR_REC709 = (
     "Linear Rec.709 (sRGB)",
@@ -35,28 +28,6 @@ _LINEAR_REC709 = (
 )
 _LOG_CODES = (-1.0, 2.0)  # no camera writes beyond; a stray pixel there would overflow to no number
 _PROBE = np.concatenate([np.eye(3), np.full((1, 3), 0.5), np.ones((1, 3))]).astype(np.float32)
-
-
-def config_name() -> str:
-    """The OpenColorIO config in use: the file of $OCIO, else the built-in one."""
-    return os.environ.get("OCIO") or BUILTIN_CONFIG
-
-
-def config_label() -> str:
-    """The config as a result names it: without the folder it lies in, which is the machine's own business."""
-    name = config_name()
-    return name if name.startswith("ocio://") else Path(name).name
-
-
-def names() -> list[str]:
-    """Every colour space, role and alias of the config.
-
-    Raises:
-        SettingsError: the config cannot be read.
-    """
-    config = _config()
-    spaces = list(config.getColorSpaceNames())
-    return [*spaces, *config.getRoles(), *(alias for space in spaces for alias in config.getAliases(space))]
 
 
 class ColorTransform:
@@ -72,8 +43,8 @@ class ColorTransform:
     """
 
     def __init__(self, colorspace: str, encoding: str = "display", ceiling: float = CEILING):
-        config = _config()
-        if config.getColorSpaceIndex(colorspace) < 0:
+        space = space_named(colorspace)
+        if space is None:
             near = difflib.get_close_matches(colorspace, names(), n=3, cutoff=0.4)
             raise SettingsError(
                 f"Colour space {colorspace!r} is not in {config_name()}: "
@@ -83,17 +54,18 @@ class ColorTransform:
                     else "name one it holds."
                 )
             )
-        if config.isData(colorspace):
+        if space.isData():
             raise SettingsError(
                 f"Colour space {colorspace!r} of {config_name()} holds data, not colour: name the space of the plate."
             )
         self.colorspace = colorspace
-        self._linear = next((name for name in _LINEAR_REC709 if config.getColorSpaceIndex(name) >= 0), None)
-        if self._linear is None:
+        linear = next((found for found in map(space_named, _LINEAR_REC709) if found is not None), None)
+        if linear is None:
             raise SettingsError(
                 f"{config_name()} has no linear Rec.709 space under a name we know: give it the alias 'lin_rec709'."
             )
-        seen = _converted(_PROBE, colorspace, self._linear)
+        self._space, self._linear = str(space.getName()), str(linear.getName())
+        seen = converted(_PROBE, self._space, self._linear)
         self._matrix = (
             seen[:3].astype(np.float64) if np.allclose(_PROBE @ seen[:3], seen, atol=1e-5) else None
         )
@@ -133,7 +105,7 @@ class ColorTransform:
             return values
         if self._matrix is not None:
             return values @ self._matrix.astype(np.float32)
-        return _converted(np.clip(values, *_LOG_CODES), self.colorspace, str(self._linear))
+        return converted(np.clip(values, *_LOG_CODES), self._space, self._linear)
 
     def fold(self, light: Floats) -> Floats:
         """What the model sees of light: 0..1. What is below the encoding's domain or above it clips."""
@@ -158,30 +130,4 @@ class ColorTransform:
             return light
         if self._matrix is not None:
             return light @ np.linalg.inv(self._matrix).astype(np.float32)
-        return _converted(light, str(self._linear), self.colorspace)
-
-
-def _config() -> Any:
-    try:
-        config = OpenImageIO.ColorConfig(config_name())
-        problem = config.geterror()
-    except UnicodeDecodeError:
-        problem = "it is no text"
-    if problem:
-        problem = " ".join(problem.split()).rstrip(".")
-        raise SettingsError(
-            f"The colour config {config_name()} cannot be read ({problem}): set $OCIO to one that can."
-        )
-    return config
-
-
-def _converted(values: npt.NDArray[np.float32], source: str, target: str) -> Floats:
-    """float32 (..., 3) from one space of the config to another."""
-    row = np.ascontiguousarray(values, np.float32).reshape(1, -1, 3)
-    result: Any = OpenImageIO.ImageBufAlgo.colorconvert(
-        OpenImageIO.ImageBuf(row), source, target, False, "", "", config_name()
-    )
-    if result.has_error:
-        raise SettingsError(f"{config_name()} cannot convert {source!r} to {target!r} ({result.geterror()}).")
-    converted: Floats = result.get_pixels(OpenImageIO.FLOAT)
-    return converted.reshape(values.shape)
+        return converted(light, self._linear, self._space)
