@@ -86,9 +86,11 @@ class _Level:
         inner = np.zeros_like(hole)
         inner[RADIUS_PX : height - RADIUS_PX, RADIUS_PX : width - RADIUS_PX] = True
         self.whole = inner & ~near  # centres of patches that are known throughout
-        self.sure = np.pad(np.where(hole, 0.3, 1.0).astype(np.float32), RADIUS_PX, "edge")
+        sure = np.pad(np.where(hole, 0.3, 1.0).astype(np.float32), RADIUS_PX, "edge")
         self.possible = bool(self.whole.any()) and bool(hole.any())
         self.rows, self.columns = np.nonzero(near)
+        self.own = np.stack([self.rows, self.columns], axis=-1).astype(np.int32)
+        self.weight = np.repeat(_patches(sure[..., None], self.own), 3, axis=1)  # a made-up pixel counts less
         self.number = np.full(hole.shape, -1, np.int32)
         self.number[self.rows, self.columns] = np.arange(len(self.rows))
         offset = np.arange(-RADIUS_PX, RADIUS_PX + 1)
@@ -99,7 +101,7 @@ class _Level:
         height, width = self.hole.shape
         random = np.random.default_rng(height * 65537 + width)
         centres = np.argwhere(self.whole).astype(np.int32)
-        own = np.stack([self.rows, self.columns], axis=-1).astype(np.int32)
+        own = self.own
         guess = cv2.resize(guess, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, 3)
         image = np.where(self.hole[..., None], guess, self.image).astype(np.float32)
         if before is None:
@@ -110,7 +112,7 @@ class _Level:
             shift = before[coarse[:, 0], coarse[:, 1]] - coarse
             found = self._legal(own + np.rint(shift * ratio).astype(np.int32), centres, random)
         for _ in range(ROUNDS):
-            found = self._search(image, own, found, random)
+            found = self._search(image, found, random)
             image = self._vote(image, found)
         matches = identity(height, width)[..., ::-1].astype(np.int32)
         matches[self.rows, self.columns] = found
@@ -122,10 +124,11 @@ class _Level:
         good[inside] = self.whole[found[inside, 0], found[inside, 1]]
         return np.where(good[:, None], found, centres[random.integers(len(centres), size=len(found))])
 
-    def _search(self, image: Pixels, own: Places, found: Places, random: np.random.Generator) -> Places:
+    def _search(self, image: Pixels, found: Places, random: np.random.Generator) -> Places:
         """Better matches: what the neighbours found, shifted along, then tries ever nearer to the best."""
         image = np.pad(image, ((RADIUS_PX,) * 2, (RADIUS_PX,) * 2, (0, 0)), "edge")
-        cost = self._cost(image, own, found)
+        own, around = self.own, _patches(image, self.own)
+        cost = _difference(around, _patches(image, found), self.weight)
         height, width = self.hole.shape
         for reach in (4, 2, 1):
             for step in ((0, reach), (0, -reach), (reach, 0), (-reach, 0)):
@@ -133,40 +136,26 @@ class _Level:
                 there = np.clip(there, 0, [height - 1, width - 1])
                 neighbour = self.number[there[:, 0], there[:, 1]]
                 tried = np.where((neighbour >= 0)[:, None], found[neighbour] - (there - own), found)
-                found, cost = self._better(image, own, found, cost, tried.astype(np.int32))
+                found, cost = self._better(image, around, found, cost, tried.astype(np.int32))
         reach = max(height, width)
         while reach >= 1:
             tried = found + random.integers(-reach, reach + 1, size=found.shape).astype(np.int32)
-            found, cost = self._better(image, own, found, cost, tried)
+            found, cost = self._better(image, around, found, cost, tried)
             reach //= 2
         return found
 
     def _better(
-        self, image: Pixels, own: Places, found: Places, cost: Pixels, tried: Places
+        self, image: Pixels, around: Pixels, found: Places, cost: Pixels, tried: Places
     ) -> tuple[Places, Pixels]:
         tried = np.clip(tried, 0, np.asarray(self.hole.shape, np.int32) - 1).astype(np.int32)
         worth = np.nonzero(self.whole[tried[:, 0], tried[:, 1]] & (tried != found).any(axis=1))[0]
         if len(worth):
-            costs = self._cost(image, own[worth], tried[worth])
+            costs = _difference(around[worth], _patches(image, tried[worth]), self.weight[worth])
             wins = costs < cost[worth]
             found, cost = found.copy(), cost.copy()
             found[worth[wins]] = tried[worth[wins]]
             cost[worth[wins]] = costs[wins]
         return found, cost
-
-    def _cost(self, image: Pixels, own: Places, found: Places) -> Pixels:
-        """Squared difference of the patches; a made-up pixel of one's own counts less than a known one.
-
-        ``image`` and ``self.sure`` have a rim of RADIUS_PX, so that no patch leaves them.
-        """
-        total = np.zeros(len(own), np.float32)
-        for y, x in self.around:
-            row, column = own[:, 0] + (y + RADIUS_PX), own[:, 1] + (x + RADIUS_PX)
-            difference = (
-                image[row, column] - image[found[:, 0] + (y + RADIUS_PX), found[:, 1] + (x + RADIUS_PX)]
-            )
-            total += self.sure[row, column] * np.einsum("nc,nc->n", difference, difference)
-        return total
 
     def _vote(self, image: Pixels, found: Places) -> Pixels:
         """Every unknown pixel as the mean of what the patches that cover it say."""
@@ -186,6 +175,23 @@ class _Level:
         voted = image.copy()
         voted[rows, columns] = sums / count[:, None]
         return voted
+
+
+def _patches(image: Pixels, places: Places) -> Pixels:
+    """The patches around n ``places`` of an image that has a rim of RADIUS_PX more: (n, pixels * channels)."""
+    side, (_, stride, channels) = 2 * RADIUS_PX + 1, image.shape
+    lines = np.lib.stride_tricks.sliding_window_view(image.reshape(-1), side * channels)
+    first = places[:, 0].astype(np.intp) * stride + places[:, 1]
+    found: Pixels = lines[(first[:, None] + np.arange(side) * stride) * channels]
+    return found.reshape(len(places), -1)
+
+
+def _difference(one: Pixels, other: Pixels, weight: Pixels) -> Pixels:
+    """Of patches (n, k): their squared differences, weighted and summed, (n,)."""
+    squared = other - one
+    squared *= squared
+    total: Pixels = np.einsum("nk,nk->n", squared, weight)
+    return total
 
 
 def _apply(matches: Places, voted: Pixels, smooth: Pixels, known: Mask) -> Pixels:
