@@ -67,9 +67,9 @@ class _Samples:
 
 
 def soak(ground: Ground, count: int) -> list[Finding]:
-    """Row 19: ``count`` jobs one after the other, the clock set forth and back between them; old jobs are purged."""
+    """Row 19: ``count`` tiny jobs one after the other, the clock set forth and back between them; old jobs are purged."""
     clock = ground.place("clock") / "offset_s"
-    shot = make_shot(ground.place("soak-shot"), frames=1, size=(16, 24))  # it is the server's care that is tried
+    shot = make_shot(ground.place("soak-shot"), frames=1, size=(16, 24))
     jumps = {count // 4: HOUR_S, count // 2: -HOUR_S, 3 * count // 4: 0.0}
     samples, slowest_s, wrong, home = _Samples(), 0.0, 0, ground.place("home")
     with ground.server(hook=CLOCK.format(path=str(clock))) as server, Client(server.address) as client:
