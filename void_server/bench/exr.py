@@ -1,4 +1,4 @@
-"""EXR frames through our reader and writer beside OpenImageIO alone, on the same file in the same run."""
+"""EXR frames to and from the model beside OpenImageIO and OpenColorIO alone, on the same file in the same run."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from typing import Any
 
 import numpy as np
 import OpenImageIO
+import PyOpenColorIO
 
 from void_server.bench.row import Row, median_s
+from void_server.frames.color import ColorTransform
+from void_server.frames.color_config import config_name
 from void_server.frames.exr import Pixels, read_plate, write_frame, write_result
+from void_server.frames.geometry import Box
 
 WIDTH, HEIGHT = 1920, 1080
 ROUNDS = 7
 GOAL = 0.8
+BOX = Box(300, 150, 1280, 720)
+COLORSPACE, SEEN = "ARRI LogC4", "sRGB - Texture"
 
 
 def rows() -> list[Row]:
-    """1080p half frames: reading whole, reading as float RGB, writing a result with a tenth of it changed."""
+    """1080p half frames: read whole, as float RGB and as the model sees them; a result with a tenth changed written."""
     with tempfile.TemporaryDirectory() as folder:
         return [
             row
@@ -37,6 +43,9 @@ def _rows(folder: Path, channels: str, compression: str) -> list[Row]:
     rgb = plate.rgb
     changed = np.zeros((HEIGHT, WIDTH), bool)
     changed[300:624, 600:1240] = True
+
+    color = ColorTransform(COLORSPACE)
+    to_seen = _processor()
 
     def measured(name: str, ours: Callable[[], object], theirs: Callable[[], object], note: str) -> Row:
         megabytes = pixels.nbytes / 1e6
@@ -57,6 +66,12 @@ def _rows(folder: Path, channels: str, compression: str) -> list[Row]:
             "ours keeps the bits too",
         ),
         measured(
+            "read, crop, colour, encode",
+            lambda: color.encode(read_plate(path, 1).over(BOX)),
+            lambda: _seen(path, to_seen),
+            f"{COLORSPACE} to what the model sees; theirs has no exposure and clips at white",
+        ),
+        measured(
             "write",
             lambda: write_result(folder / "ours.exr", plate, rgb, changed),
             lambda: _write(folder / "theirs.exr", plate.spec, pixels),
@@ -65,10 +80,23 @@ def _rows(folder: Path, channels: str, compression: str) -> list[Row]:
     ]
 
 
-def _read(path: Path, kind: str) -> None:
+def _read(path: Path, kind: str) -> Any:
     source: Any = OpenImageIO.ImageInput.open(str(path))
-    source.read_image(0, 0, 0, source.spec().nchannels, kind)
+    pixels = source.read_image(0, 0, 0, source.spec().nchannels, kind)
     source.close()
+    return pixels
+
+
+def _processor() -> Any:
+    config: Any = PyOpenColorIO.Config.CreateFromFile(config_name())
+    return config.getProcessor(COLORSPACE, SEEN).getDefaultCPUProcessor()
+
+
+def _seen(path: Path, to_seen: Any) -> None:
+    part = np.ascontiguousarray(
+        _read(path, "float")[BOX.y : BOX.y + BOX.height, BOX.x : BOX.x + BOX.width, :3]
+    )
+    to_seen.applyRGB(part)
 
 
 def _write(path: Path, spec: Any, pixels: Pixels) -> None:

@@ -83,19 +83,21 @@ class Display:
 
     def fold(self, light: Floats) -> Floats:
         """Light to 0..1: middle grey 0.18 to 0.4613561, 64 to 1."""
-        folded = np.clip(light, 0, self.white)
-        hot = folded > KNEE
-        over = folded[hot] - KNEE
-        folded[hot] = np.minimum(KNEE + self._scale * np.log1p(over / self._scale), 1)
-        return _srgb(folded)
+        return _srgb(self._bent(np.clip(light, 0, self.white), np.log1p, 1))
 
     def unfold(self, seen: Floats) -> Floats:
         """0..1 to light, 0..ceiling."""
-        light = _srgb_inverse(np.clip(seen, 0, 1))
-        hot = light > KNEE
-        over = light[hot] - KNEE
-        light[hot] = np.minimum(KNEE + self._scale * np.expm1(over / self._scale), self.white)
-        return light
+        return self._bent(_srgb_inverse(np.clip(seen, 0, 1)), np.expm1, self.white)
+
+    def _bent(self, values: Floats, curve: np.ufunc, most: float) -> Floats:
+        """``values`` with what is over the knee along ``curve``; without a mask, which costs more than the curve."""
+        over: Floats = np.maximum(values - np.float32(KNEE), 0)
+        over /= np.float32(self._scale)
+        curve(over, out=over)
+        over *= np.float32(self._scale)
+        over += np.minimum(values, np.float32(KNEE))
+        np.minimum(over, np.float32(most), out=over)
+        return over
 
 
 class Log:

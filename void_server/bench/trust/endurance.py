@@ -67,7 +67,7 @@ class _Samples:
 
 
 def soak(ground: Ground, count: int) -> list[Finding]:
-    """Row 19: ``count`` tiny jobs one after the other, the clock set forth and back between them; old jobs are purged."""
+    """Row 19: ``count`` tiny jobs one after the other, the clock set between them; old jobs are purged."""
     clock = ground.place("clock") / "offset_s"
     shot = make_shot(ground.place("soak-shot"), frames=1, size=(16, 24))
     jumps = {count // 4: HOUR_S, count // 2: -HOUR_S, 3 * count // 4: 0.0}
