@@ -14,6 +14,7 @@ Runs in the worker process. Knows frames and engines, no sockets and no jobs.
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -305,7 +306,11 @@ class Removal:
             return self._model
         if self._engine is None:
             progress(Stage.LOAD, 0, 1)  # torch takes seconds to import: only when it is used
-            from void_server.engine.void import VoidEngine
+            gc.disable()  # modules are no garbage: to look for it takes a sixth of the import
+            try:
+                from void_server.engine.void import VoidEngine
+            finally:
+                gc.enable()
 
             self._engine = VoidEngine(
                 self._machine.weights,

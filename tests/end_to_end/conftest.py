@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_shots import TINY_MODEL, ShotOnDisk, StartServer, make_shot, servers
+from real_shots import ShotOnDisk, StartServer, make_shot, servers
 
-from void_server import local_server
-from void_wire.client import ENDED, Client
+from void_server.local_server import LocalServer
+from void_wire.client import Client
 
 
 @pytest.fixture
@@ -17,32 +17,23 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         yield start
 
 
-@pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def data_dir(model_data: Path) -> Path:
     """Of the server that stands."""
-    return tmp_path_factory.mktemp("server")
-
-
-@pytest.fixture(scope="session")
-def server(data_dir: Path) -> Iterator[local_server.LocalServer]:
-    """One with the tiny model, for every test that neither ends its server nor sets it up: its worker stays warm."""
-    started = local_server.start("tcp://127.0.0.1:0", data_dir=data_dir, weights=TINY_MODEL, idle_exit_s=0)
-    yield started
-    started.stop()
+    return model_data
 
 
 @pytest.fixture
-def address(server: local_server.LocalServer) -> Iterator[str]:
-    """Of the server that stands, whose jobs are gone again after the test."""
-    yield server.address
-    with Client(server.address) as client:
-        client.connect()
-        for status in client.jobs():
-            if status.state not in ENDED:
-                client.cancel(status.job)
-            while status.state not in ENDED:
-                status = client.watch(status.job, status.revision, 5.0)
-            client.purge(status.job)
+def server(model_server: LocalServer, model_address: str) -> LocalServer:
+    """The server with the tiny model that stands."""
+    assert model_server.address == model_address
+    return model_server
+
+
+@pytest.fixture
+def address(model_address: str) -> str:
+    """Of the server that stands."""
+    return model_address
 
 
 @pytest.fixture

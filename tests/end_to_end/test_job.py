@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO
 import pytest
-from real_shots import ShotOnDisk, StartServer, bring, make_shot, void
+from real_shots import ShotOnDisk, StartServer, bring, make_shot, void, void_process
 
 from void_server.frames.exr import read_header, read_plate
 from void_server.frames.geometry import take
@@ -57,7 +57,7 @@ def assert_plate_outside(
 
 def test_draft_from_files_to_files(shot: ShotOnDisk, address: str, tmp_path: Path) -> None:
     out = tmp_path / "out" / "result.%04d.exr"
-    done = void(
+    done = void_process(
         "submit", "--server", address, "--engine", "draft", "--colorspace", "lin_rec709",
         "--plate", shot.pattern(Role.PLATE), "--remove", shot.pattern(Role.REMOVE),
         "--affected", shot.pattern(Role.AFFECTED), "--out", out, "--save-quadmask", tmp_path / "q.####.png",
@@ -144,23 +144,28 @@ def test_both_passes_of_void(client: Client, tmp_path: Path) -> None:
         assert not np.array_equal(first, different)
 
 
-@pytest.mark.parametrize("private", [False, True])
-def test_pass_1_alone_is_the_result_and_a_private_server_keeps_nothing_of_its_prompt(
-    shot: ShotOnDisk,
-    start_server: StartServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    private: bool,
+PASS_1 = replace(SMALL, passes=1)
+
+
+def test_pass_1_alone_is_the_result(shot: ShotOnDisk, client: Client, data_dir: Path) -> None:
+    before = set(data_dir.glob("prompts/*"))
+    spec = replace(shot.spec("pass-one-1", PASS_1), prompt="a hall that no other test asks for")
+    status, _ = run(client, shot, spec)
+    assert list(status.ready) == [Role.RESULT]
+    assert status.record["speed"] == "plain"
+    (kept,) = set(data_dir.glob("prompts/*")) - before
+    assert spec.prompt.encode() not in kept.read_bytes()
+
+
+def test_a_private_server_keeps_nothing_of_its_prompt(
+    shot: ShotOnDisk, start_server: StartServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VOID_PRIVATE", str(private))
+    monkeypatch.setenv("VOID_PRIVATE", "True")
     with Client(start_server().address) as client:
-        spec = shot.spec("pass-one-1", VoidSettings(**{**vars(SMALL), "passes": 1}))
-        status, _ = run(client, shot, spec)
+        status, _ = run(client, shot, shot.spec("pass-one-1", PASS_1))
         assert list(status.ready) == [Role.RESULT]
         assert status.record["speed"] == "plain"
-    kept = list((tmp_path / "data").glob("prompts/*"))
-    assert len(kept) == (0 if private else 1)
-    assert not [file for file in kept if spec.prompt.encode() in file.read_bytes()]
+    assert not list((tmp_path / "data").glob("prompts/*"))
 
 
 @pytest.mark.parametrize(("frames", "size"), [(1, (64, 96)), (2, (1, 1)), (2, (63, 17)), (1, (429, 1025))])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from real_shots import ShotOnDisk, StartServer
+from real_shots import ShotOnDisk, StartServer, running
 
 from void_wire.client import ENDED, Client
 from void_wire.errors import IllegalTransition, Unreachable, WorkerDied, from_code
@@ -66,7 +66,7 @@ def test_a_worker_that_dies_twice_costs_one_job(
         server.process.kill()
         server.process.wait()
         server = start_server(server.address)
-        until(client, first.job, in_pass_1)
+        until(client, first.job, running)  # about to load the model
         os.kill(worker_pid(server.process.pid), signal.SIGKILL)
         status = until(client, first.job, ended)
         assert status.state is State.FAILED
@@ -78,33 +78,31 @@ def test_a_worker_that_dies_twice_costs_one_job(
 
 
 def test_cancel_stops_a_running_job_within_a_step_and_the_next_one_runs(
-    shot: ShotOnDisk, start_server: StartServer
+    shot: ShotOnDisk, client: Client
 ) -> None:
-    with Client(start_server().address) as client:
-        first, second = shot.spec("cancel-me", ENDLESS), shot.spec("then-this")
-        for spec in (first, second):
-            client.submit(spec)
-            client.upload(spec, shot.files)
-        step = until(client, first.job, in_pass_1).step
-        assert client.cancel(first.job).state in (State.CANCELLING, State.CANCELLED)
-        seen = []
-        status = client.watch(first.job)
-        while status.state not in ENDED:
-            seen.append(status.step)
-            status = client.watch(first.job, status.revision, 5.0)
-        assert status.state is State.CANCELLED
-        # The steps that were on their way when the cancel arrived, not the other hundreds.
-        assert max(seen, default=step) < step + 100
-        assert until(client, second.job, ended).state is State.DONE
-
-
-def test_cancel_while_receiving_and_queued(shot: ShotOnDisk, start_server: StartServer) -> None:
-    with Client(start_server().address) as client:
-        spec = shot.spec("half-sent-1")
+    first, second = shot.spec("cancel-me", ENDLESS), shot.spec("then-this")
+    for spec in (first, second):
         client.submit(spec)
-        assert client.cancel(spec.job).state is State.CANCELLED
-        with pytest.raises(IllegalTransition, match="takes no more frames"):
-            client.upload(spec, shot.files)
+        client.upload(spec, shot.files)
+    step = until(client, first.job, in_pass_1).step
+    assert client.cancel(first.job).state in (State.CANCELLING, State.CANCELLED)
+    seen = []
+    status = client.watch(first.job)
+    while status.state not in ENDED:
+        seen.append(status.step)
+        status = client.watch(first.job, status.revision, 5.0)
+    assert status.state is State.CANCELLED
+    # The steps that were on their way when the cancel arrived, not the other hundreds.
+    assert max(seen, default=step) < step + 100
+    assert until(client, second.job, ended).state is State.DONE
+
+
+def test_cancel_while_receiving_and_queued(shot: ShotOnDisk, client: Client) -> None:
+    spec = shot.spec("half-sent-1")
+    client.submit(spec)
+    assert client.cancel(spec.job).state is State.CANCELLED
+    with pytest.raises(IllegalTransition, match="takes no more frames"):
+        client.upload(spec, shot.files)
 
 
 def test_nobody_there_is_said_within_patience() -> None:

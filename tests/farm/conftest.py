@@ -1,11 +1,11 @@
 """Bundles of small shots, written by the command line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from farm_bundles import row, table
-from real_shots import StartServer, make_shot, servers, void
+from real_shots import make_shot, void
 
 WriteBundle = Callable[..., Path]
 
@@ -28,10 +28,3 @@ def drafts(tmp_path: Path, write_bundle: WriteBundle) -> Path:
     """Two shots of engine draft: one of two segments, one of one."""
     rows = [row(make_shot(tmp_path / "a", 10), "a"), row(make_shot(tmp_path / "b", 4, seed=1), "b")]
     return write_bundle(rows, "--segment-frames", 8, "--overlap", 2)
-
-
-@pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[StartServer]:
-    """Starts servers on the test's own data folder."""
-    with servers(tmp_path / "data") as start:
-        yield start

@@ -10,14 +10,13 @@ from void_server.farm.task import Work, is_done, run
 
 
 @pytest.mark.timeout(900)  # five sessions of processes, on machines that do more than this
-def test_every_next_run_goes_on_and_the_last_completes_it(tmp_path, start_server):
+def test_every_next_run_goes_on_and_the_last_completes_it(tmp_path, draft_address):
     kinds = list(farm.RUNS)
     whole = farm.write_bundle(tmp_path / "whole", len(kinds) + 1)
     bundle = farm.copied(whole, tmp_path / "killed")
     plan = read_plan(whole)
-    server = start_server(weights=None).address
     for task in plan.tasks():
-        run(Work(plan, task, Places(whole)), lambda: server, lambda what, share: None)
+        run(Work(plan, task, Places(whole)), lambda: draft_address, lambda what, share: None)
 
     kept = {}
     for index, kind in enumerate(kinds):

@@ -117,9 +117,9 @@ def run(bundle: Path, index: int, server: str, rules: Path | None = None) -> str
 
 
 @pytest.fixture
-def night(drafts, start_server):
+def night(drafts, draft_address):
     """Two shots in three segments, and a server for them."""
-    return drafts, start_server(weights=None).address
+    return drafts, draft_address
 
 
 NO_SERVER = "tcp://127.0.0.1:9"

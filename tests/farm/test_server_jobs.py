@@ -31,8 +31,8 @@ TINY = VoidSettings(
 
 
 @pytest.fixture
-def client(start_server):
-    with Client(start_server().address) as client:
+def client(model_address):
+    with Client(model_address) as client:
         yield client
 
 
@@ -151,10 +151,10 @@ def test_what_is_no_whole_job_is_told_before_anything_comes(client, tmp_path):
     assert not (tmp_path / "night").exists()
 
 
-def test_files_that_the_server_lost_are_told_of(client, tmp_path):
+def test_files_that_the_server_lost_are_told_of(client, model_data, tmp_path):
     shot = make_shot(tmp_path / "shot", 3)
     send(client, shot, shot.spec("job-lossy1"))
-    (lost,) = (tmp_path / "data").glob("**/job-lossy1/remove/1002.exr")
+    (lost,) = model_data.glob("**/job-lossy1/remove/1002.exr")
     lost.unlink()
     with pytest.raises(
         MissingFrames, match=r"Job job-lossy1 has lost files on the server .Frame 1002 of the"

@@ -4,23 +4,19 @@ from pathlib import Path
 
 import pytest
 from farm_bundles import read_plan
-from real_shots import StartServer
 
 from void_server.farm.places import Places
 from void_server.farm.task import Work, is_done, run
 from void_wire.errors import Unreachable
 
 
-def test_a_task_that_outlives_its_session_leaves_what_another_did(
-    drafts: Path, start_server: StartServer
-) -> None:
+def test_a_task_that_outlives_its_session_leaves_what_another_did(drafts: Path, draft_address: str) -> None:
     plan = read_plan(drafts)
     work = Work(plan, plan.task(0), Places(drafts))
-    server = start_server(weights=None).address
 
     def gone() -> str:
         """Its own server left with the session; by the time this is known the next run has done the segment."""
-        run(work, lambda: server, lambda what, share: None)
+        run(work, lambda: draft_address, lambda what, share: None)
         raise Unreachable("No VOID server answers at ipc:///tmp/void.sock.")
 
     late = run(work, gone, lambda what, share: None)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from nuke import _session
-from real_shots import servers
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -29,10 +28,9 @@ def terminal_nuke(nuke):
 
 
 @pytest.fixture
-def server(tmp_path):
-    """The address of a real server without a model; it is ended with the test."""
-    with servers(tmp_path / "data") as start:
-        yield start(weights=None).address
+def server(draft_address):
+    """The address of a real server without a model."""
+    return draft_address
 
 
 @pytest.fixture

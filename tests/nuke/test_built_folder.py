@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO
 import pytest
-from real_shots import make_shot, servers
+from real_shots import make_shot
 
 from void_host import packages
 from void_server.frames.exr import read_plate, write_frame
@@ -43,12 +43,6 @@ def built(tmp_path_factory):
     command = [sys.executable, "-I", "-S", str(ROOT / "install" / "nuke.py"), "--to", str(folder / "void")]
     subprocess.run([*command, "--wheels", str(folder / "wheels")], check=True, capture_output=True)
     return folder / "void"
-
-
-@pytest.fixture
-def address(tmp_path):
-    with servers(tmp_path / "data") as start:
-        yield start().address
 
 
 @pytest.fixture
@@ -106,8 +100,8 @@ def shows_pass_1_in_pass_2(now):
     return now["status"].startswith("pass 2") and now["use_result"] and made(now["result"]) == list(FRAMES)
 
 
-def test_killed_in_pass_2_and_opened_again_both_passes_come_home(nuke, address, tmp_path):
-    first = nuke(address, "remove")
+def test_killed_in_pass_2_and_opened_again_both_passes_come_home(nuke, model_address, tmp_path):
+    first = nuke(model_address, "remove")
     seen = told(first, shows_pass_1_in_pass_2)
     statuses = [now["status"] for now in seen]
     for beginning in ("export and upload: frame 1006", "pass 1 ", "pass 2 "):
@@ -116,16 +110,16 @@ def test_killed_in_pass_2_and_opened_again_both_passes_come_home(nuke, address, 
     assert made(seen[-1]["result"]) == list(FRAMES)
     first.kill()
     job, output = seen[-1]["job"], seen[-1]["job_output"]
-    with Client(address) as client:
+    with Client(model_address) as client:
         assert client.watch(job).state in (State.RUNNING, State.DONE)
-    again = nuke(address, "open")
+    again = nuke(model_address, "open")
     seen = told(again, lambda now: False)
     assert again.wait() == 0
     assert seen[-1]["status"].startswith("done: 6 frames in version 1"), seen[-1]
     assert (seen[-1]["job"], seen[-1]["result"]) == (job, output)
     assert not seen[-1]["windows"]
     assert made(output) == list(FRAMES)
-    with Client(address) as client:
+    with Client(model_address) as client:
         for role in THUMBNAILS.values():
             (small,) = (
                 path for _, path in client.fetch(job, role, [1006], lambda frame: tmp_path / "small.png")
@@ -137,8 +131,8 @@ def test_killed_in_pass_2_and_opened_again_both_passes_come_home(nuke, address, 
     assert "void_host.removal: VOID1: done: 6 frames" in log
 
 
-def test_cancel_in_a_pass_ends_the_job_and_keeps_what_is_made(nuke, address):
-    process = nuke(address, "remove")
+def test_cancel_in_a_pass_ends_the_job_and_keeps_what_is_made(nuke, model_address):
+    process = nuke(model_address, "remove")
     seen = told(process, shows_pass_1_in_pass_2)
     process.stdin.write("cancel\n")
     process.stdin.flush()
@@ -147,5 +141,5 @@ def test_cancel_in_a_pass_ends_the_job_and_keeps_what_is_made(nuke, address):
     assert after[0]["status"] == "cancelling" or after[1]["status"] == "cancelling"
     assert after[-1]["status"] == "cancelled: 6 frames of pass 1 in version 1", after[-1]
     assert "/v001/pass1/" in after[-1]["result"]
-    with Client(address) as client:
+    with Client(model_address) as client:
         assert client.watch(seen[-1]["job"]).state is State.CANCELLED

@@ -4,7 +4,6 @@ import pytest
 from fusion import Comp, Fusion, Resolve, Session
 from fusion._timeline import TimelineItem
 from fusion_shots import MANAGED, SIZE, fill
-from real_shots import servers
 
 from void_resolve.host.application import Host
 
@@ -42,8 +41,7 @@ def in_resolve(session, tmp_path):
     return make
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The address of a real server without a model; it is ended with the module."""
-    with servers(tmp_path_factory.mktemp("server") / "data") as start:
-        yield start(weights=None).address
+@pytest.fixture
+def server(draft_address):
+    """The address of a real server without a model."""
+    return draft_address

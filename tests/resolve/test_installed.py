@@ -57,15 +57,10 @@ def installed(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def start_server(tmp_path_factory):
-    with servers(tmp_path_factory.mktemp("server") / "data") as start:
+@pytest.fixture
+def start_server(tmp_path):
+    with servers(tmp_path / "data") as start:
         yield start
-
-
-@pytest.fixture(scope="module")
-def server(start_server):
-    return start_server()
 
 
 @pytest.fixture
@@ -117,7 +112,8 @@ def told(process, until):
     return seen
 
 
-def test_script_and_server_die_in_pass_2_and_opened_again_the_frames_come_home(script, server, start_server):
+def test_script_and_server_die_in_pass_2_and_opened_again_the_frames_come_home(script, start_server):
+    server = start_server()
     first = script(server.address, "remove")
     seen = told(first, lambda now: now["said"].startswith("pass 2") and now["clip"])
     said = [now["said"] for now in seen]
@@ -143,10 +139,10 @@ def test_script_and_server_die_in_pass_2_and_opened_again_the_frames_come_home(s
     assert saved.wait() == 0
 
 
-def test_cancel_by_another_script_ends_the_job_and_keeps_what_is_made(script, server):
-    first = script(server.address, "remove")
+def test_cancel_by_another_script_ends_the_job_and_keeps_what_is_made(script, model_address):
+    first = script(model_address, "remove")
     told(first, lambda now: now["said"].startswith("pass 2") and now["clip"])
-    other = script(server.address, "cancel")
+    other = script(model_address, "cancel")
     assert told(other, lambda now: False)[-1]["said"] in ("cancelling", "cancelled")
     seen = told(first, lambda now: False)
     assert first.wait() == 0

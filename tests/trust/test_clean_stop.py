@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from real_shots import ShotOnDisk, StartServer, make_shot, servers, void
+from real_shots import ShotOnDisk, StartServer, make_shot, servers, void_process
 from safetensors import safe_open
 
 from void_server import local_server
@@ -157,6 +157,8 @@ def test_a_server_leaves_with_the_process_it_was_started_for_though_a_step_never
 
 
 def test_a_server_does_not_start_for_a_process_that_is_gone(tmp_path: Path) -> None:
-    gone = void("serve", "--data-dir", tmp_path, "--address", "tcp://127.0.0.1:0", "--exit-with", 2**31 - 1)
+    gone = void_process(
+        "serve", "--data-dir", tmp_path, "--address", "tcp://127.0.0.1:0", "--exit-with", 2**31 - 1
+    )
     assert gone.returncode == 1
     assert "there is no such process" in gone.stderr

@@ -168,7 +168,8 @@ def test_a_picture_over_the_worker_s_memory_costs_its_job_alone(
     server = start_server(weights=None)
     huge = make_shot(tmp_path / "huge", frames=1, size=(16, 32))
     frame, black = huge.frames.first, np.zeros((7800, 7800, 3), np.float32)
-    write_frame(huge.path(Role.PLATE, frame), frame, black, "RGB")  # 730 MB, under OpenImageIO's limit of 768
+    # 730 MB, under OpenImageIO's limit of 768
+    write_frame(huge.path(Role.PLATE, frame), frame, black, "RGB", compression="rle")
     with Client(server.address) as client:
         for job, one in (("huge-job-1", huge), ("small-job-1", shot)):
             wanted = replace(one.spec(job), frames=one.frames)

@@ -94,9 +94,12 @@ def test_a_server_of_another_version(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ours = messages.PROTOCOL_VERSION
-    monkeypatch.setattr(messages, "PROTOCOL_VERSION", ours + 998)
-    for command in (("jobs",), ("submit", *DRAFT, *sequences(garbage), "--out", tmp_path / "r.%04d.exr")):
-        sentence = sentence_of(*say(*command))
-        assert f"speaks protocol {ours}, the client void speaks {ours + 998}: update the older" in sentence
-    with Client(server.address) as client, pytest.raises(ProtocolError):
-        client.connect()
+    with monkeypatch.context() as patch:
+        patch.setattr(messages, "PROTOCOL_VERSION", ours + 998)
+        for command in (("jobs",), ("submit", *DRAFT, *sequences(garbage), "--out", tmp_path / "r.%04d.exr")):
+            sentence = sentence_of(*say(*command))
+            assert (
+                f"speaks protocol {ours}, the client void speaks {ours + 998}: update the older" in sentence
+            )
+        with Client(server.address) as client, pytest.raises(ProtocolError):
+            client.connect()
