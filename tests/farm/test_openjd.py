@@ -41,8 +41,8 @@ ALL = ("--step", "finish", "--run-dependencies")
 
 
 @pytest.mark.timeout(900)  # two sessions of processes, on machines that do more than this
-def test_two_shots_with_the_model(tmp_path):
-    shots = [make_shot(tmp_path / name, count, seed=count) for name, count in (("a", 18), ("b", 5))]
+def test_three_shots_with_the_model(tmp_path):
+    shots = [make_shot(tmp_path / name, count, seed=count) for name, count in (("a", 18), ("b", 6), ("c", 5))]
     night = table(tmp_path / "night.csv", [row(shot, shot.folder.name, **TINY) for shot in shots])
     bundle = tmp_path / BUNDLE
     written = void(
@@ -64,11 +64,11 @@ def test_two_shots_with_the_model(tmp_path):
     assert code == 0, log
     (server_log,) = tmp_path.glob("tmp/OpenJD/*/void/server.log")
     said = server_log.read_text()
-    assert said.count(" starts") == 3
+    assert said.count(" starts") == 4
     assert said.count("model loaded") == 1
 
     plan = read_plan(bundle)
-    assert [task.segment.frames.numbers()[0] for task in plan.tasks()] == [1001, 1009, 1001]
+    assert [task.segment.frames.numbers()[0] for task in plan.tasks()] == [1001, 1009, 1001, 1001]
     for shot in shots:
         name = shot.folder.name
         results = sorted((bundle / "results" / name).glob("*.exr"))
@@ -93,12 +93,12 @@ def test_two_shots_with_the_model(tmp_path):
     )
     told = void("farm", "status", bundle)
     assert told.returncode == 0
-    assert "3 segments: 3 done. 2 of 2 shots are finished." in told.stdout
+    assert "4 segments: 4 done. 3 of 3 shots are finished." in told.stdout
 
     before = everything(bundle)
     code, log = openjd(tmp_path, *ALL)
     assert code == 0, log
-    assert log.count("is done already") == 3
+    assert log.count("is done already") == 4
     assert everything(bundle) == before
 
 
