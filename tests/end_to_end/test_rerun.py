@@ -10,7 +10,7 @@ from void_server.frames.exr import PlateFrame, read_plate
 from void_wire.client import Client
 from void_wire.messages import Role
 
-FRAMES = 24  # at a window of 21: 1001-1021, 1006-1024
+FRAMES = 30  # at a window of 21: 1001-1021, 1006-1029, 1014-1030
 
 
 def results(folder: Path, shot: ShotOnDisk) -> list[PlateFrame]:
@@ -40,10 +40,10 @@ def test_preview_final_and_one_window(address: str, tmp_path: Path) -> None:
     assert preview["record"]["crop"] == final["record"]["crop"] == anew["record"]["crop"]
     assert preview["record"]["raster"] == "32x32 (halved: a preview)"
     assert final["record"]["raster"] == "64x64"
-    assert final["record"]["windows"] == "1: 1001-1021, 2: 1006-1024"
+    assert final["record"]["windows"] == "1: 1001-1021, 2: 1006-1029, 3: 1014-1030"
     before, after = results(tmp_path / "final", shot), results(tmp_path / "anew", shot)
     same = [a.layout.frame for a, b in zip(before, after, strict=True) if np.array_equal(a.pixels, b.pixels)]
-    assert same == list(range(1022, 1025))
+    assert same == list(range(1022, 1031))
     small = results(tmp_path / "preview", shot)[0].layout
     assert (small.metadata["void/preview"], small.metadata["void/passes"]) == ("yes", "1")
     assert (before[0].layout.metadata["void/passes"], before[0].layout.metadata["void/seed"]) == ("2", "9")
