@@ -62,7 +62,7 @@ def quality(scene, frames):
 
 @pytest.fixture(scope="module", params=["static", "pan"])
 def shot(request):
-    scene = Scene(height_px=216, width_px=384, frames=12, camera=request.param)
+    scene = Scene(height_px=180, width_px=320, frames=10, camera=request.param)
     return scene, filled(SceneSource(scene))
 
 
@@ -123,7 +123,7 @@ def test_what_shines_is_brought_over_with_its_full_range_and_no_dark_ring():
 
 
 def test_a_change_of_exposure_is_matched():
-    scene = Scene(height_px=180, width_px=320, frames=8)
+    scene = Scene(height_px=144, width_px=256, frames=8)
     plates = np.stack([scene.plate(index) * 1.04**index for index in range(8)]).astype(np.float32)
     source = SceneSource(scene)
     frames = filled(ArraySource(plates, np.stack([source.hole(index) for index in range(8)])))
