@@ -1,3 +1,4 @@
+import functools
 import tempfile
 from pathlib import Path
 
@@ -14,21 +15,6 @@ from void_server.scene import Scene
 from void_wire.messages import Stage
 
 
-class SceneSource:
-    """A Scene as the server would offer it: the hole is both mattes, grown by two pixels."""
-
-    def __init__(self, scene):
-        self.scene = scene
-        self.count, self.height_px, self.width_px = scene.frames, scene.height_px, scene.width_px
-
-    def plate(self, index):
-        return self.scene.plate(index)
-
-    def hole(self, index):
-        union = np.maximum(self.scene.remove(index), self.scene.affected(index))
-        return cv2.dilate(union, np.ones((5, 5), np.uint8)).astype(np.float32)
-
-
 class ArraySource:
     """Frames that are held as arrays: plates (N, H, W, 3), holes (N, H, W)."""
 
@@ -43,6 +29,20 @@ class ArraySource:
         return self.holes[index]
 
 
+@functools.cache
+def source_of(scene):
+    """A Scene as the server would offer it: the hole is both mattes, grown by two pixels."""
+    plates, holes = [], []
+    for index in range(scene.frames):
+        plates.append(scene.plate(index))
+        union = np.maximum(scene.remove(index), scene.affected(index))
+        holes.append(cv2.dilate(union, np.ones((5, 5), np.uint8)).astype(np.float32))
+    pictures = np.stack(plates), np.stack(holes)
+    for picture in pictures:
+        picture.setflags(write=False)  # several tests share them
+    return ArraySource(*pictures)
+
+
 def filled(source):
     frames = list(DraftEngine().fill(source, unwatched))
     assert [index for index, _, _ in frames] == list(range(source.count))
@@ -51,7 +51,7 @@ def filled(source):
 
 def quality(scene, frames):
     """PSNR inside the remove matte over the shot: ours, and per-frame inpainting."""
-    source = SceneSource(scene)
+    source = source_of(scene)
     sums = np.zeros((2, 2))
     for index, frame in enumerate(frames):
         truth, matte = scene.truth(index), scene.remove(index)
@@ -62,8 +62,8 @@ def quality(scene, frames):
 
 @pytest.fixture(scope="module", params=["static", "pan"])
 def shot(request):
-    scene = Scene(height_px=216, width_px=384, frames=12, camera=request.param)
-    return scene, filled(SceneSource(scene))
+    scene = Scene(height_px=180, width_px=320, frames=10, camera=request.param)
+    return scene, filled(source_of(scene))
 
 
 def test_borrowed_pixels_beat_inpainting_against_the_truth(shot):
@@ -75,7 +75,7 @@ def test_borrowed_pixels_beat_inpainting_against_the_truth(shot):
 
 def test_outside_the_hole_every_bit_is_the_plates(shot):
     scene, frames = shot
-    source = SceneSource(scene)
+    source = source_of(scene)
     for index, frame in enumerate(frames):
         outside = source.hole(index) == 0
         assert frame.dtype == np.float32
@@ -84,7 +84,7 @@ def test_outside_the_hole_every_bit_is_the_plates(shot):
 
 def test_twice_the_same_bits():
     scene = Scene(height_px=90, width_px=160, frames=5, camera="pan")
-    first, second = filled(SceneSource(scene)), filled(SceneSource(scene))
+    first, second = filled(source_of(scene)), filled(source_of(scene))
     assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
 
@@ -123,10 +123,10 @@ def test_what_shines_is_brought_over_with_its_full_range_and_no_dark_ring():
 
 
 def test_a_change_of_exposure_is_matched():
-    scene = Scene(height_px=180, width_px=320, frames=8)
-    plates = np.stack([scene.plate(index) * 1.04**index for index in range(8)]).astype(np.float32)
-    source = SceneSource(scene)
-    frames = filled(ArraySource(plates, np.stack([source.hole(index) for index in range(8)])))
+    scene = Scene(height_px=144, width_px=256, frames=8)
+    source = source_of(scene)
+    plates = source.plates * (1.04 ** np.arange(8))[:, None, None, None]
+    frames = filled(ArraySource(plates.astype(np.float32), source.holes))
     sums = np.zeros(2)
     for index, frame in enumerate(frames):
         sums += squared_error(frame / 1.04**index, scene.truth(index), scene.remove(index))
@@ -155,7 +155,7 @@ def test_never_seen_parts_stay_in_the_range_of_what_is_around():
         assert np.abs(frame - 0.2).max() < 0.01
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 63), (63, 2), (63, 63), (429, 1025)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 63), (63, 2), (63, 63), (213, 513)])
 @pytest.mark.parametrize("count", [1, 3])
 def test_odd_and_tiny_sizes(size, count):
     random = np.random.default_rng(0)
@@ -194,7 +194,7 @@ def test_wild_pixels_and_holes_never_crash_and_stay_finite(seed, count, height, 
 
 def test_progress_counts_both_passes_and_cancel_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    source = SceneSource(Scene(height_px=72, width_px=128, frames=4))
+    source = source_of(Scene(height_px=72, width_px=128, frames=4))
     seen = []
 
     def watch(stage, step, steps):

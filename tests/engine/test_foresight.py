@@ -103,7 +103,7 @@ def test_a_preview_says_so_and_a_final_job_is_as_it_was(tmp_path: Path) -> None:
     def made(preview: bool, progress=lambda *_: None):  # type: ignore[no-untyped-def]
         wanted = settings(passes=1, pass1_steps=5, preview=preview)
         return joined(
-            list(engine.remove(*shot(6, (32, 48)), "a table", wanted, progress, milestones=tmp_path)), 1
+            list(engine.remove(*shot(6, (16, 32)), "a table", wanted, progress, milestones=tmp_path)), 1
         )
 
     final = made(preview=False)

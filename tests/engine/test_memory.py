@@ -112,15 +112,15 @@ def frames() -> dict[str, torch.Tensor]:
 def run(pipe: VoidPipeline, noise_is_made: Callable[[], None] = lambda: None) -> torch.Tensor:
     def warp(frames: torch.Tensor, _seed: int) -> torch.Tensor:
         noise_is_made()
-        return draw((1, latent_frames(len(frames)), 16, 6, 8), 9)
+        return draw((1, latent_frames(len(frames)), 16, 4, 6), 9)
 
-    quadmask = torch.full((6, 48, 64), 255, dtype=torch.uint8)
+    quadmask = torch.full((6, 32, 48), 255, dtype=torch.uint8)
     quadmask[:, 10:30, 20:40] = 0
     return pipe(
-        draw((6, 3, 48, 64), 1).mul(0.2).add(0.5).clamp(0, 1),
+        draw((6, 3, 32, 48), 1).mul(0.2).add(0.5).clamp(0, 1),
         quadmask,
         "a table",
-        raster=(48, 64),
+        raster=(32, 48),
         window_frames=13,
         pass1=PassPlan(1, 2, 1.0),
         pass2=PassPlan(2, 2, 6.0),

@@ -1,7 +1,8 @@
 """A run that was cut short is taken up where it was, to the bits of one that was not."""
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copytree
@@ -26,6 +27,7 @@ REQUESTS = {
     ),
 }
 ONE_WINDOW = (6, settings())
+RASTER = (16, 32)
 LONGER = (13, settings(passes=2))
 """Decoded in more than one piece."""
 
@@ -46,6 +48,12 @@ class Killed(BaseException):
 @pytest.fixture(scope="module")
 def engine() -> VoidEngine:
     return VoidEngine.load(MODEL, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def whole_of(engine: VoidEngine) -> Callable[..., list[Decoded]]:
+    """What a request makes that is not cut short."""
+    return functools.cache(lambda request, prompt="a table": run(engine, request, None, prompt=prompt)[0])
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +79,7 @@ def run(
 
     made = []
     try:
-        for one in engine.remove(*shot(frames, (32, 32)), prompt, wanted, progress, folder):
+        for one in engine.remove(*shot(frames, RASTER), prompt, wanted, progress, folder):
             made.append(one)
     except how:
         assert cut is not None
@@ -94,8 +102,10 @@ def steps_of(told: list[tuple[Stage, int]], stage: Stage) -> list[int]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_run_goes_on_after_the_step_it_was_killed_in(engine: VoidEngine, tmp_path: Path, name: str) -> None:
-    whole, _ = run(engine, REQUESTS[name], None)
+def test_a_run_goes_on_after_the_step_it_was_killed_in(
+    engine: VoidEngine, whole_of: Callable[..., list[Decoded]], tmp_path: Path, name: str
+) -> None:
+    whole = whole_of(REQUESTS[name])
     for cut in CUTS[:: 1 if len(whole) < 10 else 2]:
         folder = tmp_path / f"{cut[0].name}-{cut[1]}"
         run(engine, REQUESTS[name], folder, cut)
@@ -117,7 +127,7 @@ def test_a_run_that_was_killed_while_it_decoded_only_decodes_again(
         whole, _ = run(engine, LONGER, None)
     of_a_pass = len(calls) // 2
     folder = tmp_path / "kept"
-    stream = engine.remove(*shot(13, (32, 32)), "a table", LONGER[1], milestones=folder)
+    stream = engine.remove(*shot(13, RASTER), "a table", LONGER[1], milestones=folder)
     while next(stream).passes < passes:
         pass
     copytree(folder, tmp_path / "killed")  # as a kill leaves it
@@ -145,7 +155,10 @@ def test_a_run_that_was_decoded_reads_its_frames(engine: VoidEngine, tmp_path: P
 
 
 def test_what_is_halted_keeps_its_last_step_though_saving_rests(
-    engine: VoidEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: VoidEngine,
+    whole_of: Callable[..., list[Decoded]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(milestones, "SHARE", 1e-9)
     request, file = REQUESTS["two of three windows done anew"], tmp_path / "pass2.safetensors"
@@ -156,11 +169,12 @@ def test_what_is_halted_keeps_its_last_step_though_saving_rests(
         assert held.metadata()["step"] == "2"
     made, told = run(engine, request, tmp_path)
     assert steps_of(told, Stage.PASS2) == [3]
-    whole, _ = run(engine, request, None)
-    assert joined(made, 2).tobytes() == joined(whole, 2).tobytes()
+    assert joined(made, 2).tobytes() == joined(whole_of(request), 2).tobytes()
 
 
-def test_another_request_begins_anew(engine: VoidEngine, tmp_path: Path) -> None:
+def test_another_request_begins_anew(
+    engine: VoidEngine, whole_of: Callable[..., list[Decoded]], tmp_path: Path
+) -> None:
     request = ONE_WINDOW
     run(engine, request, tmp_path)
     for other, prompt in (
@@ -170,12 +184,13 @@ def test_another_request_begins_anew(engine: VoidEngine, tmp_path: Path) -> None
     ):
         made, told = run(engine, other, tmp_path, prompt=prompt)
         assert steps_of(told, Stage.PASS1) == [1, 2]
-        whole, _ = run(engine, other, None, prompt=prompt)
-        assert joined(made, 2).tobytes() == joined(whole, 2).tobytes()
+        assert joined(made, 2).tobytes() == joined(whole_of(other, prompt), 2).tobytes()
 
 
 @pytest.mark.parametrize("damage", ["cut short", "no tensors", "another file"])
-def test_a_damaged_file_is_as_none(engine: VoidEngine, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_file_is_as_none(
+    engine: VoidEngine, whole_of: Callable[..., list[Decoded]], tmp_path: Path, damage: str
+) -> None:
     request = ONE_WINDOW
     run(engine, request, tmp_path, (Stage.PASS1, 1))
     (path,) = tmp_path.iterdir()
@@ -185,7 +200,7 @@ def test_a_damaged_file_is_as_none(engine: VoidEngine, tmp_path: Path, damage: s
     )
     made, told = run(engine, request, tmp_path)
     assert steps_of(told, Stage.PASS1) == [1, 2]
-    assert joined(made, 2).tobytes() == joined(run(engine, request, None)[0], 2).tobytes()
+    assert joined(made, 2).tobytes() == joined(whole_of(request), 2).tobytes()
 
 
 def test_a_folder_that_takes_nothing_costs_the_milestone_alone(engine: VoidEngine, tmp_path: Path) -> None:

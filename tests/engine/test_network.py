@@ -53,7 +53,7 @@ def test_what_one_raises_comes_out() -> None:
 
 def run(engine: VoidEngine) -> bytes:
     wanted = settings(window_frames=29, passes=1, window_seeds=(WindowSeed(2, 5),))
-    return joined(list(engine.remove(*shot(FRAMES, (32, 32)), "a table", wanted)), 1).tobytes()
+    return joined(list(engine.remove(*shot(FRAMES, (16, 32)), "a table", wanted)), 1).tobytes()
 
 
 def test_two_devices_make_what_one_makes_and_the_record_says_so() -> None:

@@ -15,7 +15,7 @@ from void_server.engine.void import Decoded, VoidEngine
 from void_wire.errors import GpuMemory
 from void_wire.messages import Stage
 
-RASTER, SMALLER = (32, 48), (32, 32)
+RASTER, SMALLER = (16, 48), (16, 32)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_when_every_mode_ran_out_it_is_said_and_the_next_job_begins_with_the_fir
     engine = VoidEngine(MODEL, device="cpu")
     card.full = lambda mode, what: what == "step 1 of pass 1"
     with pytest.raises(
-        GpuMemory, match=r"^The GPU ran out of memory at raster 32 x 48 in memory mode group: about"
+        GpuMemory, match=r"^The GPU ran out of memory at raster 16 x 48 in memory mode group: about"
     ):
         run(engine)
     assert [mode for mode, what in card.did if what == "load"] == ["resident", "offload", "group"]

@@ -230,7 +230,7 @@ def test_noise_stays_white_at_the_real_size(kind):
     draws = generator(11)
     state = NoiseState.first(REAL_SIZE, 4, draws)
     flow = flow_field(kind, 240, 360)
-    for _ in range(3):
+    for _ in range(2):
         state = advance(state, flow, draws, keep_rest=False)
         assert_white(state.noise.view(*REAL_SIZE, 4), mean=0.003, std=(0.997, 1.002), lag=0.007)
         pooled = state.noise.view(60, 32, 90, 32, 4).sum((1, 3)) / 32
@@ -334,7 +334,7 @@ def test_the_number_of_threads_does_not_show():
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
             draws = generator(0)
-            state = NoiseState.first((480, 720), 3, draws)
+            state = NoiseState.first((240, 360), 3, draws)
             for _ in range(3):
                 state = advance(state, flow, draws, keep_rest=True)
             made.append(state.noise.numpy().tobytes())

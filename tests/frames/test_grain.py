@@ -9,6 +9,8 @@ from void_server.scene import Scene
 from void_server.scene.film import grain_sigma
 
 STRENGTH = 0.02
+HEIGHT, WIDTH = 360, 640
+LARGER = {"height_px": 540, "width_px": 960}  # coarse grain is told by as many of its grains
 
 
 def shots(scene, first=4, count=2):
@@ -17,7 +19,7 @@ def shots(scene, first=4, count=2):
 
 
 def film(**fields):
-    return Scene(**{"height_px": 540, "width_px": 960, "frames": 12, "grain": STRENGTH, **fields})
+    return Scene(**{"height_px": HEIGHT, "width_px": WIDTH, "frames": 12, "grain": STRENGTH, **fields})
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def known():
         {"camera": "pan"},
         {"camera": "handheld"},
         {"camera": "handheld", "background": "smooth", "exposure_stops": 2.0},
-        {"camera": "pan", "grain_radius_px": 1.5},
+        {"camera": "pan", "grain_radius_px": 1.5, **LARGER},
         {"camera": "pan", "grain_radius_px": 0.3, "shutter": 0.5},
         {"camera": "handheld", "grain": 0.06, "seed": 4},
     ],
@@ -86,7 +88,7 @@ def test_channels_share_what_the_plates_channels_share(known):
 
 def test_the_synthesis_has_no_pattern_of_lines():
     """Bricks and blocks are square, grain is round: fine detail is not much stronger along rows and columns."""
-    grain = measure(shots(film(camera="pan", grain_radius_px=1.0)))
+    grain = measure(shots(film(camera="pan", grain_radius_px=1.0, **LARGER)))
     flat, share = np.full((600, 600, 3), 0.18, np.float32), np.ones((600, 600), np.float32)
     power = np.square(np.abs(np.fft.fft2((regrain(flat, share, grain, 3, 1) - flat)[..., 1])))
     across, down = np.abs(np.fft.fftfreq(600)), np.abs(np.fft.fftfreq(600))[:, None]
@@ -135,13 +137,13 @@ def test_what_an_enlarged_answer_still_has_is_not_added_again(known):
     scene, grain = known
     frames = []
     for plate, matte in shots(scene):
-        small = cv2.resize(plate, (480, 270), interpolation=cv2.INTER_AREA)
-        frames.append((cv2.resize(small, (960, 540), interpolation=cv2.INTER_CUBIC), matte))
+        small = cv2.resize(plate, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+        frames.append((cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), matte))
     present = measure(frames)
-    clean, share = scene.clean_truth(4), np.ones((540, 960), np.float32)
+    clean, share = scene.clean_truth(4), np.ones((HEIGHT, WIDTH), np.float32)
     here = np.maximum(scene.remove(4), scene.affected(4)) == 0
-    small = cv2.resize(scene.truth(4) - clean, (480, 270), interpolation=cv2.INTER_AREA)
-    left = cv2.resize(small, (960, 540), interpolation=cv2.INTER_CUBIC)
+    small = cv2.resize(scene.truth(4) - clean, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+    left = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     sigma = grain_sigma(clean, STRENGTH)
     assert 0.3 < (left / sigma)[here].std() < 0.8
     made = (regrain(clean + left, share, grain.without(present), 1, 4) - clean) / sigma
@@ -159,15 +161,17 @@ def test_without_what_is_not_there_grain_stays_as_it_is(known):
 
 
 def test_what_the_matte_covers_is_not_measured():
-    scene = film(background="smooth")
+    scene, half = film(background="smooth"), WIDTH // 2
     frames = []
     for plate, matte in shots(scene):
         noisy = plate.copy()
-        noisy[:, 480:] += np.random.default_rng(len(frames)).standard_normal((540, 480, 3)).astype(np.float32)
+        noisy[:, half:] += (
+            np.random.default_rng(len(frames)).standard_normal((HEIGHT, half, 3)).astype(np.float32)
+        )
         covered = matte.copy()
-        covered[:, 480:] = 0.5
+        covered[:, half:] = 0.5
         frames.append((noisy, covered))
-    levels = np.quantile(scene.clean_truth(5)[:, :480], [0.2, 0.5, 0.8], axis=(0, 1)).astype(np.float32)
+    levels = np.quantile(scene.clean_truth(5)[:, :half], [0.2, 0.5, 0.8], axis=(0, 1)).astype(np.float32)
     assert measure(frames).sigma(levels) == pytest.approx(grain_sigma(levels, STRENGTH), rel=0.1)
 
 

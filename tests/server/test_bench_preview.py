@@ -12,7 +12,14 @@ from void_server.bench.gpu.shortcuts import NAMES, measure_shortcuts
 from void_server.engine.pipeline import PassPlan
 
 STEPS = 14
-TINY = replace(preview.SMALL, raster=(32, 64), frames=5, window_frames=5, final_steps=STEPS)
+TINY = replace(
+    preview.SMALL,
+    transformer={**preview.SMALL.transformer, "num_attention_heads": 1, "num_layers": 2},
+    raster=(32, 64),
+    frames=5,
+    window_frames=5,
+    final_steps=STEPS,
+)
 
 
 def test_each_shortcut_has_its_seconds_and_its_deviation() -> None:

@@ -29,7 +29,7 @@ RANKED = 0.95
 @functools.cache
 def shot(name):
     """Plate, truth and composite matte of every frame that is looked at."""
-    scene = Scene(360, 640, 24, **SCENES[name])
+    scene = Scene(270, 480, 24, **SCENES[name])
     frames = {}
     for index in INDICES:
         matte = composite_matte(scene.remove(index), scene.affected(index), 4, 3)
