@@ -16,7 +16,7 @@ from void_server.farm.planning import Cutting, by_job, plan_shot
 from void_server.farm.sources import is_job
 from void_server.frames.exr import read_plate, write_frame
 from void_wire import codec
-from void_wire.client import Client
+from void_wire.client import ENDED, Client
 from void_wire.errors import EmptyMatte, MissingFrames, SettingsError, UnknownJob
 from void_wire.messages import FrameRange, JobSpec, Role, State, VoidSettings
 
@@ -154,6 +154,8 @@ def test_what_is_no_whole_job_is_told_before_anything_comes(client, tmp_path):
 def test_files_that_the_server_lost_are_told_of(client, model_data, tmp_path):
     shot = make_shot(tmp_path / "shot", 3)
     send(client, shot, shot.spec("job-lossy1"))
+    client.cancel("job-lossy1")  # else its worker might miss them first
+    wait_for(client, "job-lossy1", lambda status: status.state in ENDED)
     (lost,) = model_data.glob("**/job-lossy1/remove/1002.exr")
     lost.unlink()
     with pytest.raises(

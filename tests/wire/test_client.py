@@ -532,8 +532,13 @@ def test_frames_that_do_not_get_through_although_the_server_answers(
     server._data.unbind(address)
     done = threading.Event()
 
+    def listening() -> socket.socket:
+        while True:
+            with suppress(OSError):  # libzmq lets go of the port on a thread of its own
+                return socket.create_server(sockets.host_and_port(address))
+
     def break_off() -> None:
-        with socket.create_server(sockets.host_and_port(address)) as listener:
+        with listening() as listener:
             listener.settimeout(0.1)
             while not done.is_set():
                 with suppress(TimeoutError):
