@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -27,6 +28,7 @@ _LINEAR_REC709 = (
     "Utility - Linear - sRGB",
 )
 _LOG_CODES = (-1.0, 2.0)  # no camera writes beyond; a stray pixel there would overflow to no number
+_PART_PX = 32768
 _PROBE = np.concatenate([np.eye(3), np.full((1, 3), 0.5), np.ones((1, 3))]).astype(np.float32)
 
 
@@ -118,11 +120,11 @@ class ColorTransform:
 
     def encode(self, values: Floats) -> Floats:
         """What the model sees of the plate's values, float32 (..., 3): 0..1."""
-        return self.fold(self.light(values))
+        return _in_parts(lambda part: self.fold(self.light(part)), values)
 
     def decode(self, encoded: Floats) -> Floats:
         """The inverse: float32 (..., 3), 0..1, to the plate's space; what leaves 0..1 is clipped first."""
-        return self.values(self.unfold(encoded))
+        return _in_parts(lambda part: self.values(self.unfold(part)), encoded)
 
     def values(self, light: Floats) -> Floats:
         """The inverse of `light`: the plate's values, float32 (..., 3)."""
@@ -131,3 +133,12 @@ class ColorTransform:
         if self._matrix is not None:
             return light @ np.linalg.inv(self._matrix).astype(np.float32)
         return converted(light, self._linear, self._space)
+
+
+def _in_parts(convert: Callable[[Floats], Floats], colours: Floats) -> Floats:
+    """``convert`` of float32 (..., 3) a part at a time: what is made on the way stays in the processor's cache."""
+    flat = colours.reshape(-1, 3)
+    result = np.empty(flat.shape, np.float32)
+    for at in range(0, len(flat), _PART_PX):
+        result[at : at + _PART_PX] = convert(flat[at : at + _PART_PX])
+    return result.reshape(colours.shape)

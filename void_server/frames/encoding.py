@@ -140,7 +140,9 @@ def _shoulder_scale(ceiling: float) -> float:
 
 def _srgb(linear: Floats) -> Floats:
     """IEC 61966-2-1, linear 0..1 to encoded 0..1."""
-    curve: Floats = np.float32(1.055) * np.power(linear, np.float32(1 / 2.4)) - np.float32(0.055)
+    curve: Floats = np.power(linear, np.float32(1 / 2.4))
+    curve *= np.float32(1.055)
+    curve -= np.float32(0.055)
     np.copyto(curve, np.float32(12.92) * linear, where=linear <= 0.0031308)
     return curve
 
