@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from void_server.bench.long import Echo, render
+from void_server.bench.disk_job import Echo, render, travelling
 from void_server.bench.row import Row
 from void_server.bench.trust.tried_server import TriedServer
 from void_server.engine.void import Decoded
@@ -86,7 +86,7 @@ class Seen:
 def rows() -> list[Row]:
     """Seconds of `SHOTS` shots, and the share of them that the model waits; some minutes."""
     with tempfile.TemporaryDirectory(prefix="void-overlap-") as folder:
-        render(Path(folder), SIZE)
+        render(Path(folder), travelling(SIZE))
         shot_s = _run(Path(folder), 0.0, 1).seconds / SHOTS
         alone, both = (_run(Path(folder), shot_s, jobs) for jobs in (1, 2))
     ratio, name = both.seconds / alone.seconds, f"{SHOTS} shots of {FRAMES} frames, {SIZE[1]} x {SIZE[0]}"

@@ -141,9 +141,19 @@ def _agreeing(candidates: list[Candidate], visible: NDArray[np.bool_]) -> NDArra
     """Which candidates (K, h, w) look, blurred, like the median of all that are visible; two cannot outvote."""
     blurred = np.stack([cv2.blur(candidate.picture, (5, 5)) for candidate in candidates])
     count = visible.sum(axis=0)
-    ordered = np.sort(np.where(visible[..., None], blurred, np.inf), axis=0)
+    ordered = _sorted(np.where(visible[..., None], blurred, np.float32(np.inf)))
     middle = np.take_along_axis(ordered, (np.maximum(count - 1, 0) // 2)[None, ..., None], axis=0)
     return np.asarray((_greatest(np.abs(blurred - middle)) < AGREE) | (count < 3))
+
+
+def _sorted(pictures: Pixels) -> Pixels:
+    """Along the first axis, which is short: numpy's own sort takes ten times as long there."""
+    for last in range(len(pictures) - 1, 0, -1):
+        for at in range(last):
+            lower = np.minimum(pictures[at], pictures[at + 1])
+            np.maximum(pictures[at], pictures[at + 1], out=pictures[at + 1])
+            pictures[at] = lower
+    return pictures
 
 
 def _greatest(picture: Pixels) -> Pixels:

@@ -20,7 +20,7 @@ from void_server.engine.borrow import Box, Candidate, bring, candidate, rescaled
 from void_server.engine.flow import Flow
 from void_server.engine.motion import Mask, Pixels, align, between, grow, identity, sample, sample_list
 from void_server.engine.proxy import Proxies, Tone
-from void_server.engine.shelf import PlateSource, Shelf, Stored
+from void_server.engine.shelf import PLATES, PlateSource, Shelf, Stored
 from void_server.engine.trails import Trails, choose
 
 SOURCES = 4  # frames one frame borrows from
@@ -77,7 +77,10 @@ class Borrowing:
 
     def survey(self, index: int) -> None:
         """Take in frame ``index``; to be called for each, in order, before anything is borrowed."""
-        plate = self._source.plate(index).astype(np.float32)  # past the shelf: none is looked at twice here
+        reader = (
+            self if self._source.count <= PLATES else self._source
+        )  # a shelf too small would be emptied in vain
+        plate = reader.plate(index).astype(np.float32)
         hole = self.hole(index)
         if index == 0:
             self.tone = Tone.of(plate)

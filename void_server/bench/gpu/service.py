@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 
 from void_server import local_server
+from void_server.bench.disk_job import measure, render, there_and_back, travelling
 from void_server.bench.gpu.clock import Budget, NotMeasured, forget_peak, now
 from void_server.bench.gpu.passes import Parts
 from void_server.bench.gpu.random_model import PROMPT, write_weights
 from void_server.bench.gpu.sizes import Sizes
 from void_server.bench.gpu.table import FIRST_STEP, LOAD, OVERHEAD
-from void_server.bench.long import RENDERED, measure, render
 from void_server.bench.row import Row
 from void_server.engine.void import VoidEngine
 from void_server.engine.weights import model_files
@@ -32,8 +32,8 @@ POLL_S = 0.005
 def overhead_rows(sizes: Sizes, folder: Path, model: Parts, budget: Budget) -> Iterator[Row]:
     """OVERHEAD."""
     budget.spend(BESIDE_S)
-    render(folder, sizes.plate)
-    short, long = (measure(folder, frames) for frames in sizes.beside)
+    render(folder, travelling(sizes.plate))
+    short, long = (measure(folder, there_and_back(frames), "void") for frames in sizes.beside)
     frame_s = max((long.seconds - short.seconds) / (long.frames - short.frames), 0.0)
     whole_s = long.seconds + frame_s * (sizes.frames - long.frames)
     yield OVERHEAD.row(
@@ -98,9 +98,9 @@ def _spec(sizes: Sizes, job: str) -> JobSpec:
 
 
 def _files(sizes: Sizes, folder: Path) -> Files:
-    around = [*range(RENDERED), *range(RENDERED - 2, 0, -1)]
+    pictures = there_and_back(sizes.frames)
     return {
-        role: {1 + at: folder / f"{role.value}.{around[at % len(around)]}" for at in range(sizes.frames)}
+        role: {frame: folder / f"{role.value}.{picture}" for frame, picture in enumerate(pictures, 1)}
         for role in (Role.PLATE, Role.REMOVE)
     }
 
