@@ -91,7 +91,7 @@ def measure(rendered: Path, pictures: Sequence[int], engine: str) -> Seen:
 
 def _measure(rendered: Path, pictures: Sequence[int], engine: str) -> Seen:
     model = engine == "void"
-    spec = JobSpec("0" * 32, "long", engine, FrameRange(1, len(pictures)), (Role.PLATE, Role.REMOVE),
+    spec = JobSpec("0" * 32, "bench", engine, FrameRange(1, len(pictures)), (Role.PLATE, Role.REMOVE),
                    picture=PictureSettings(colorspace="lin_rec709"), void=VoidSettings() if model else None,
                    prompt="a room" if model else "")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="void-job-") as path:

@@ -77,9 +77,8 @@ class Borrowing:
 
     def survey(self, index: int) -> None:
         """Take in frame ``index``; to be called for each, in order, before anything is borrowed."""
-        reader = (
-            self if self._source.count <= PLATES else self._source
-        )  # a shelf too small would be emptied in vain
+        # past a shelf that is too small for the shot: nothing would be left there by the time it is borrowed from
+        reader = self._shelf if self._source.count <= PLATES else self._source
         plate = reader.plate(index).astype(np.float32)
         hole = self.hole(index)
         if index == 0:

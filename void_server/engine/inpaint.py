@@ -101,16 +101,15 @@ class _Level:
         height, width = self.hole.shape
         random = np.random.default_rng(height * 65537 + width)
         centres = np.argwhere(self.whole).astype(np.int32)
-        own = self.own
         guess = cv2.resize(guess, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, 3)
         image = np.where(self.hole[..., None], guess, self.image).astype(np.float32)
         if before is None:
-            found = centres[random.integers(len(centres), size=len(own))]
+            found = centres[random.integers(len(centres), size=len(self.own))]
         else:
             ratio = np.asarray([height / before.shape[0], width / before.shape[1]])
-            coarse = np.minimum((own / ratio).astype(np.intp), np.asarray(before.shape[:2]) - 1)
+            coarse = np.minimum((self.own / ratio).astype(np.intp), np.asarray(before.shape[:2]) - 1)
             shift = before[coarse[:, 0], coarse[:, 1]] - coarse
-            found = self._legal(own + np.rint(shift * ratio).astype(np.int32), centres, random)
+            found = self._legal(self.own + np.rint(shift * ratio).astype(np.int32), centres, random)
         for _ in range(ROUNDS):
             found = self._search(image, found, random)
             image = self._vote(image, found)
@@ -127,8 +126,8 @@ class _Level:
     def _search(self, image: Pixels, found: Places, random: np.random.Generator) -> Places:
         """Better matches: what the neighbours found, shifted along, then tries ever nearer to the best."""
         image = np.pad(image, ((RADIUS_PX,) * 2, (RADIUS_PX,) * 2, (0, 0)), "edge")
-        own, around = self.own, _patches(image, self.own)
-        cost = _difference(around, _patches(image, found), self.weight)
+        own, mine = self.own, _patches(image, self.own)
+        cost = _difference(mine, _patches(image, found), self.weight)
         height, width = self.hole.shape
         for reach in (4, 2, 1):
             for step in ((0, reach), (0, -reach), (reach, 0), (-reach, 0)):
@@ -136,21 +135,21 @@ class _Level:
                 there = np.clip(there, 0, [height - 1, width - 1])
                 neighbour = self.number[there[:, 0], there[:, 1]]
                 tried = np.where((neighbour >= 0)[:, None], found[neighbour] - (there - own), found)
-                found, cost = self._better(image, around, found, cost, tried.astype(np.int32))
+                found, cost = self._better(image, mine, found, cost, tried.astype(np.int32))
         reach = max(height, width)
         while reach >= 1:
             tried = found + random.integers(-reach, reach + 1, size=found.shape).astype(np.int32)
-            found, cost = self._better(image, around, found, cost, tried)
+            found, cost = self._better(image, mine, found, cost, tried)
             reach //= 2
         return found
 
     def _better(
-        self, image: Pixels, around: Pixels, found: Places, cost: Pixels, tried: Places
+        self, image: Pixels, mine: Pixels, found: Places, cost: Pixels, tried: Places
     ) -> tuple[Places, Pixels]:
         tried = np.clip(tried, 0, np.asarray(self.hole.shape, np.int32) - 1).astype(np.int32)
         worth = np.nonzero(self.whole[tried[:, 0], tried[:, 1]] & (tried != found).any(axis=1))[0]
         if len(worth):
-            costs = _difference(around[worth], _patches(image, tried[worth]), self.weight[worth])
+            costs = _difference(mine[worth], _patches(image, tried[worth]), self.weight[worth])
             wins = costs < cost[worth]
             found, cost = found.copy(), cost.copy()
             found[worth[wins]] = tried[worth[wins]]
