@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
                 wheels, folder = given.wheels, given.to.absolute()
                 check(folder)
                 if wheels is None:
-                    print("fetching pyzmq and msgpack for every Python and system", flush=True)
+                    print("fetching pyzmq, msgpack and xxhash for every Python and system", flush=True)
                     wheels = Path(scratch)
                     list(vendored.download(wheels, PYTHONS))
                 for line in build(folder, wheels):

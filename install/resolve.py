@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             wheels = given.wheels
             if wheels is None:
-                print("fetching pyzmq and msgpack for every Python and system", flush=True)
+                print("fetching pyzmq, msgpack and xxhash for every Python and system", flush=True)
                 wheels = Path(scratch)
                 list(vendored.download(wheels, PYTHONS))
             for line in install(folder, wheels, given.fusion):

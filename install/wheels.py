@@ -1,4 +1,4 @@
-"""The wheels of pyzmq and msgpack for the Pythons that hosts bring: fetched, checked, unpacked. For the installers."""
+"""The wheels of pyzmq, msgpack and xxhash for the Pythons of hosts: fetched, checked, unpacked. For the installers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ sys.path.insert(0, str(ROOT / "shared"))
 
 from void_host.packages import SYSTEMS, folder_name  # noqa: E402
 
-WANTED = ("pyzmq>=26", "msgpack>=1.0.5")
+WANTED = ("pyzmq>=26", "msgpack>=1.0.5", "xxhash>=3.5")
 
 _TAGS = {
     "linux_x86_64": ("manylinux_2_28_x86_64", "manylinux_2_26_x86_64", "manylinux2014_x86_64"),
     "win_amd64": ("win_amd64",),
-    "macos": ("macosx_11_0_universal2", "macosx_10_15_universal2"),
+    "macos_arm64": ("macosx_11_0_arm64", "macosx_11_0_universal2", "macosx_10_15_universal2"),
+    "macos_x86_64": ("macosx_10_15_x86_64", "macosx_10_15_universal2", "macosx_11_0_universal2"),
 }
-
-_ARM = "macosx_11_0_arm64"
-"""msgpack has no universal2 from Python 3.14 on. Where this one does not load, msgpack goes on in plain Python."""
 
 Python = tuple[int, int]
 
@@ -44,7 +42,7 @@ def download(wheels: Path, pythons: Sequence[Python]) -> Iterator[str]:
     for python, system, name in targets(pythons):
         command = [*pip, "--only-binary", ":all:", "--implementation", "cp", "--dest", str(wheels / name)]
         command += ["--python-version", f"{python[0]}.{python[1]}"]
-        for tag in (*_TAGS[system], *([_ARM] if system == "macos" and python >= (3, 14) else [])):
+        for tag in _TAGS[system]:
             command += ["--platform", tag]
         if subprocess.run([*command, *WANTED], check=False).returncode:
             raise Failed(
@@ -70,7 +68,7 @@ def unpack(made: Path, wheels: dict[str, list[Path]]) -> Iterator[str]:
 
 def _of(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.whl"))
-    for wanted in ("pyzmq", "msgpack"):
+    for wanted in ("pyzmq", "msgpack", "xxhash"):
         count = sum(wheel.name.startswith(f"{wanted}-") for wheel in files)
         if count != 1:
             raise Failed(

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,9 @@ _ADDED = {
 
 Jobs from before keys are this machine's own; those from before retention count as changed now.
 """
+
+_XXH3 = 1
+"""The ``user_version`` of a database whose digests are `codec.digest`'s; before it they were BLAKE2b's."""
 
 PACES = 5
 """Jobs of a kind that are remembered for how long they took."""
@@ -279,6 +282,25 @@ class JobDatabase:
         """Every frame that was judged, in order, as JSON."""
         return dict(self._sql("SELECT frame, signs FROM signs WHERE job=? ORDER BY frame", (job,)).fetchall())
 
+    def renew_digests(self, digest_of: Callable[[str, Role, int], str | None]) -> int:
+        """Where an older release left digests of another kind: all anew; returns how many.
+
+        ``digest_of`` job, role and frame is None for a file that is gone: it is not noted any more then.
+        """
+        if self._sql("PRAGMA user_version").fetchone()[0] >= _XXH3:
+            return 0
+        rows = self._sql("SELECT job, role, frame FROM files").fetchall()
+        with self.together():
+            for job, role, frame in rows:
+                digest = digest_of(job, Role(role), frame)
+                if digest is None:
+                    self._sql("DELETE FROM files WHERE job=? AND role=? AND frame=?", (job, role, frame))
+                else:
+                    change = "UPDATE files SET digest=? WHERE job=? AND role=? AND frame=?"
+                    self._sql(change, (digest, job, role, frame))
+            self._sql(f"PRAGMA user_version={_XXH3}")
+        return len(rows)
+
     def _sql(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         try:
             return self._db.execute(query, values)
@@ -292,10 +314,11 @@ def _open(folder: Path) -> sqlite3.Connection:
     )
     try:
         database.executescript(
-            "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;"
-            + _SCHEMA
-            + "COMMIT;"
+            "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
         )
+        new = database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() == (0,)
+        version = f"PRAGMA user_version={_XXH3};" if new else ""
+        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {version} COMMIT;")
         for table, columns in _ADDED.items():
             there = {name for (name,) in database.execute("SELECT name FROM pragma_table_info(?)", (table,))}
             for column, declaration in columns.items():

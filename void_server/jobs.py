@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import shutil
 import threading
 import time
@@ -46,6 +47,8 @@ from void_wire.messages import (
     State,
     check_job_id,
 )
+
+log = logging.getLogger(__name__)
 
 NOBODY = ""
 """The owner of what came without a key: this machine's own user."""
@@ -110,10 +113,13 @@ class JobStore:
     def recover(self) -> None:
         """After a start: jobs that were running take their place in the queue again."""
         with self._lock:
+            renewed = self._db.renew_digests(self._digest_of)
             self._db.recover()
             self._places = {job: place for place, job in enumerate(self._queue(), 1)}
         for part in self._folder.rglob(f"*{PART_SUFFIX}"):
             part.unlink()
+        if renewed:
+            log.info("an older release's digests of %d frames were made anew", renewed)
 
     # --- what a client asks for --------------------------------------------------------------------------
 
@@ -439,6 +445,12 @@ class JobStore:
         elif state is State.DONE:  # whoever wanted it stopped came too late
             self._db.set_error(job, "", "")
         self._db.set_state(job, state)
+
+    def _digest_of(self, job: str, role: Role, frame: int) -> str | None:
+        try:
+            return codec.digest(JobFolder(self._folder / job).frame(role, frame).read_bytes())
+        except OSError:
+            return None
 
     def _queue_alone(self, job: str, lost: str | None) -> None:
         with self._lock:

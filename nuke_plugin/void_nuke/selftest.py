@@ -76,6 +76,7 @@ def run(folder: str, server: str = "") -> Optional[Report]:
 def about_this_nuke() -> Dict[str, str]:
     """Versions that findings depend on."""
     import msgpack
+    import xxhash
     import zmq
 
     return {
@@ -85,6 +86,7 @@ def about_this_nuke() -> Dict[str, str]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "pyzmq": str(zmq.__version__),
         "msgpack": ".".join(str(part) for part in msgpack.version),
+        "xxhash": xxhash.VERSION,
     }
 
 

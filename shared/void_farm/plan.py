@@ -20,7 +20,7 @@ from void_wire.errors import ProtocolError, SettingsError
 from void_wire.files import write_whole
 from void_wire.messages import FrameRange, JobSpec, PictureSettings, Role
 
-FORMAT = 1
+FORMAT = 2
 NAME = "plan.json"
 
 LONGEST, OVERLAP = 240, 12

@@ -1,4 +1,4 @@
-"""pyzmq and msgpack for the Python that a host brings: one unpacked folder each, the right one chosen at start."""
+"""pyzmq, msgpack and xxhash for the Python of a host: an unpacked folder each, the right one chosen at start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Optional, Tuple
 
-SYSTEMS = ("linux_x86_64", "win_amd64", "macos")
+SYSTEMS = ("linux_x86_64", "win_amd64", "macos_arm64", "macos_x86_64")
 
 
 def folder_name(python: Tuple[int, int], system: str) -> str:
@@ -17,11 +17,13 @@ def folder_name(python: Tuple[int, int], system: str) -> str:
 
 def system_name(platform_name: str, machine: str) -> Optional[str]:
     """The system of ``sys.platform`` and ``platform.machine()``, None when nothing is brought for it."""
-    if platform_name == "darwin":
-        return "macos"
-    if machine.lower() in ("x86_64", "amd64"):
-        return {"linux": "linux_x86_64", "win32": "win_amd64"}.get(platform_name)
-    return None
+    machine = {"amd64": "x86_64"}.get(machine.lower(), machine.lower())
+    return {
+        ("linux", "x86_64"): "linux_x86_64",
+        ("win32", "x86_64"): "win_amd64",
+        ("darwin", "arm64"): "macos_arm64",
+        ("darwin", "x86_64"): "macos_x86_64",  # an Intel program under Rosetta is one too
+    }.get((platform_name, machine))
 
 
 def add(folder: str) -> None:
@@ -43,6 +45,7 @@ def add(folder: str) -> None:
 def _there() -> bool:
     try:
         import msgpack  # noqa: F401
+        import xxhash  # noqa: F401
         import zmq  # noqa: F401
     except ImportError:
         return False

@@ -10,7 +10,6 @@ some damage through, and a number that is off by one bit is as good a number as 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 import typing
 import zlib
@@ -19,6 +18,7 @@ from functools import lru_cache
 from typing import Any, Dict, Mapping, Sequence, Tuple, Type, TypeVar, Union
 
 import msgpack
+import xxhash
 
 from void_wire import messages
 from void_wire.errors import DamagedMessage, ProtocolError, SettingsError
@@ -70,8 +70,12 @@ DATA: Kinds = {
 
 
 def digest(payload: Union[bytes, memoryview]) -> str:
-    """BLAKE2b-128 of a file's bytes, 32 hex digits: EXR itself notices almost no flipped bit."""
-    return hashlib.blake2b(payload, digest_size=16).hexdigest()
+    """XXH3-128 of a file's bytes, 32 hex digits: EXR itself notices almost no flipped bit.
+
+    Faster than memory, so that no line waits for it; it tells files apart, and is no proof against who makes two alike
+    on purpose. The film industry's manifests have it as ``xxh128`` (ASC MHL 2.0).
+    """
+    return xxhash.xxh3_128(payload).hexdigest()
 
 
 def encode(message: Any, number: int = 0) -> bytes:

@@ -22,6 +22,7 @@ from void_wire import codec, sockets
 from void_wire.client import Client
 from void_wire.errors import VoidError
 from void_wire.messages import (
+    PROTOCOL_VERSION,
     FetchFrame,
     FrameAck,
     FrameRange,
@@ -39,7 +40,7 @@ SPEC = JobSpec(
     job="good-job-1", shot="s", engine="draft", frames=FrameRange(1, 4), roles=(Role.PLATE, Role.REMOVE)
 )
 """Frames 1 to 4; the tests send 1 to 3, so that no engine starts."""
-HELLO = codec.encode(Hello(protocol=1, client="test"), 1)
+HELLO = codec.encode(Hello(protocol=PROTOCOL_VERSION, client="test"), 1)
 
 
 @pytest.fixture
@@ -293,7 +294,7 @@ def test_two_hundred_idle_connections(server: LocalServer) -> None:
             if index % 4 > 1:
                 zmtp_connect(connection)
         with Client(server.address, patience_s=3) as client:
-            assert client.connect().protocol == 1
+            assert client.connect().protocol == PROTOCOL_VERSION
 
 
 def test_a_client_that_asks_and_never_reads(server: LocalServer, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_plan_that_was_changed_is_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"changed after it was written.*Write the bundle anew"):
         plans.read(path)
     path.write_text(json.dumps({**whole, "format": 99}))
-    with pytest.raises(SettingsError, match="format 99, this program reads 1"):
+    with pytest.raises(SettingsError, match="format 99, this program reads 2"):
         plans.read(path)
     path.write_text("{}")
     with pytest.raises(SettingsError, match="is no plan"):

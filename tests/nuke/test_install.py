@@ -29,7 +29,7 @@ def wheels(installer, tmp_path):
     folder = tmp_path / "wheels"
     for _, _, name in installer.vendored.targets(installer.PYTHONS):
         (folder / name).mkdir(parents=True)
-        for project, module in (("pyzmq", "zmq"), ("msgpack", "msgpack")):
+        for project, module in (("pyzmq", "zmq"), ("msgpack", "msgpack"), ("xxhash", "xxhash")):
             with zipfile.ZipFile(folder / name / f"{project}-9.9-{name}.whl", "w") as archive:
                 archive.writestr(f"{module}/__init__.py", f"BUILT_FOR = {name!r}\n")
                 archive.writestr(f"{project}.libs/native.bin", b"\0")
@@ -54,8 +54,8 @@ def test_the_folder_holds_what_nuke_needs_and_says_so(installer, wheels, tmp_pat
     assert sorted(path.name for path in (to / "packages").iterdir()) == sorted(
         n for _, _, n in installer.vendored.targets(installer.PYTHONS)
     )
-    assert len(list(installer.vendored.targets(installer.PYTHONS))) == 9
-    assert "packages/cp310-linux_x86_64: msgpack 9.9, pyzmq 9.9" in said
+    assert len(list(installer.vendored.targets(installer.PYTHONS))) == 12
+    assert "packages/cp310-linux_x86_64: msgpack 9.9, pyzmq 9.9, xxhash 9.9" in said
     assert f"NUKE_PATH={to}" in said
     assert not list(to.rglob("__pycache__"))
     assert not list(to.parent.glob(".*"))
@@ -135,8 +135,8 @@ def test_what_fails_is_explained_and_nuke_starts(installer, wheels, tmp_path):
     [
         ("linux", "x86_64", "linux_x86_64"),
         ("win32", "AMD64", "win_amd64"),
-        ("darwin", "arm64", "macos"),
-        ("darwin", "x86_64", "macos"),
+        ("darwin", "arm64", "macos_arm64"),
+        ("darwin", "x86_64", "macos_x86_64"),
         ("linux", "aarch64", None),
     ],
 )

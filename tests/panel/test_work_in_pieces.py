@@ -8,7 +8,7 @@ from job_statuses import status
 
 from void_panel import control
 from void_panel.events import CHUNK, Found, Listed, Said
-from void_wire.messages import JobStatus, State, Welcome
+from void_wire.messages import PROTOCOL_VERSION, JobStatus, State, Welcome
 
 MANY = 200
 
@@ -33,7 +33,7 @@ class Answers:
         self._thread, self._listings = thread, listings
 
     def connect(self) -> Welcome:
-        return Welcome(1, "1.2", 8, 1, {"draft": ""})
+        return Welcome(PROTOCOL_VERSION, "1.2", 8, 1, {"draft": ""})
 
     def jobs(self) -> list[JobStatus]:
         if len(self._listings) == 1:

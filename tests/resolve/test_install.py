@@ -28,7 +28,7 @@ def wheels(installer, tmp_path):
     folder = tmp_path / "wheels"
     for _, _, name in installer.vendored.targets(installer.PYTHONS):
         (folder / name).mkdir(parents=True)
-        for project, module in (("pyzmq", "zmq"), ("msgpack", "msgpack")):
+        for project, module in (("pyzmq", "zmq"), ("msgpack", "msgpack"), ("xxhash", "xxhash")):
             with zipfile.ZipFile(folder / name / f"{project}-9.9-{name}.whl", "w") as archive:
                 archive.writestr(f"{module}/__init__.py", f"BUILT_FOR = {name!r}\n")
     return folder
@@ -63,7 +63,7 @@ def test_it_writes_scripts_templates_and_a_folder_and_says_each(installer, folde
     assert not (home / "void_nuke").exists(), "a plugin of its own"
     names = sorted(path.name for path in (home / "packages").iterdir())
     assert names == sorted(name for _, _, name in installer.vendored.targets(installer.PYTHONS))
-    assert len(names) == 15
+    assert len(names) == 20
     assert f"INSTALLED = {str(home)!r}" in (folder / "Scripts/Comp/VOID.py").read_text()
     setting = "Templates/Fusion/VOID/VOID.setting"
     assert (folder / setting).read_bytes() == (ROOT / "resolve_plugin/templates/VOID.setting").read_bytes()

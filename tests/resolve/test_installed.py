@@ -34,7 +34,7 @@ def installed(tmp_path_factory):
         for system in packages.SYSTEMS:
             name = packages.folder_name(python, system)
             (folder / "wheels" / name).mkdir(parents=True)
-            for project in ("pyzmq", "msgpack"):
+            for project in ("pyzmq", "msgpack", "xxhash"):
                 with zipfile.ZipFile(folder / "wheels" / name / f"{project}-9-{name}.whl", "w") as wheel:
                     for file in importlib.metadata.files(project) if name == HERE else ():
                         if file.suffix != ".pyc" and ".." not in file.parts:

@@ -1,5 +1,6 @@
 """Job states, the queue, and what outlives the server."""
 
+import contextlib
 import itertools
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from void_server.jobs import NOBODY, JobStore
 from void_server.limits import Limits
 from void_server.transitions import TRANSITIONS
+from void_wire import codec
 from void_wire.errors import (
     IllegalTransition,
     JobFailed,
@@ -256,6 +258,32 @@ def test_two_servers_never_share_a_folder(tmp_path: Path) -> None:
         open_store(tmp_path)
     store.close()
     open_store(tmp_path).close()
+
+
+def test_digests_of_an_older_release_are_made_anew_once(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.submit(spec("job-00001"), NOBODY)
+    for role, frame in itertools.product((Role.PLATE, Role.REMOVE), (1, 2)):
+        payload = f"{role} {frame}".encode()
+        store.folder("job-00001").frame(role, frame).write_bytes(payload)
+        store.add_frame("job-00001", role, frame, codec.digest(payload))
+    now = store.digests("job-00001")
+    store.folder("job-00001").frame(Role.PLATE, 2).unlink()
+    store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)) as database:
+        database.execute("UPDATE files SET digest='of another kind'")
+        database.execute("PRAGMA user_version=0")
+    store = open_store(tmp_path)
+    store.recover()
+    del now[Role.PLATE][2]  # and is not said to be there
+    assert store.digests("job-00001") == now
+    store.close()
+    store = open_store(tmp_path)
+    store.folder("job-00001").frame(Role.PLATE, 1).write_bytes(b"another")
+    store.recover()
+    assert store.digests("job-00001") == now, (
+        "what was noted by this release stays, for damage to be found by"
+    )
 
 
 def test_how_a_worker_was_lost_outlives_the_server_until_the_job_is_asked_for_again(tmp_path: Path) -> None:

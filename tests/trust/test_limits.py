@@ -25,7 +25,16 @@ from void_server.uploads import Uploads
 from void_wire import codec, messages, sockets
 from void_wire.client import Client
 from void_wire.errors import ServerBusy, SettingsError, VoidError
-from void_wire.messages import FrameAck, FrameHeader, FrameRange, FrameRefused, JobSpec, Role, State
+from void_wire.messages import (
+    PROTOCOL_VERSION,
+    FrameAck,
+    FrameHeader,
+    FrameRange,
+    FrameRefused,
+    JobSpec,
+    Role,
+    State,
+)
 
 INSTALL = Path(__file__).parents[2] / "install" / "README.md"
 FIXED = {
@@ -158,7 +167,7 @@ def test_connections_are_bounded_and_silent_ones_make_room(
         assert connections() - before <= 2 * 12
         assert first.watch("job-00001").state is State.RECEIVING  # who has spoken keeps its place
         with Client(server.address, patience_s=10) as another:  # and who comes has that of a silent one
-            assert another.connect().protocol == 1
+            assert another.connect().protocol == PROTOCOL_VERSION
         stack.close()
     log = (tmp_path / "data" / "server.log").read_text()
     assert "has 12 connections, its limit (max_connections)" in log

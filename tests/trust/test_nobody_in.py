@@ -35,6 +35,7 @@ from void_wire.errors import (
     VoidError,
 )
 from void_wire.messages import (
+    PROTOCOL_VERSION,
     AskInventory,
     AskSigns,
     AskSpec,
@@ -54,7 +55,7 @@ from void_wire.messages import (
 )
 
 Give = Callable[[str, LocalServer], Connection]
-HELLO = codec.encode(Hello(protocol=1, client="test"), 1)
+HELLO = codec.encode(Hello(protocol=PROTOCOL_VERSION, client="test"), 1)
 SPEC = JobSpec(
     job="annas-job-1", shot="s", engine="draft", frames=FrameRange(1, 2), roles=(Role.PLATE, Role.REMOVE)
 )
@@ -137,7 +138,7 @@ def test_with_one_it_listens_there_to_keys_alone(
     with Client(here, patience_s=5) as client, pytest.raises(NotAuthorised):
         client.connect()
     with Client(replace(give("anna", server), address=here)) as client:
-        assert client.connect().protocol == 1
+        assert client.connect().protocol == PROTOCOL_VERSION
 
 
 @pytest.mark.skipif(os.name != "posix", reason="ipc is POSIX'")
@@ -151,7 +152,7 @@ def test_an_ipc_socket_is_ours_alone(
     for name in ("void.sock", "void.sock.data"):
         assert stat.S_IMODE((tmp_path / "run" / name).stat().st_mode) == 0o600
     with Client(server.address) as client:
-        assert client.connect().protocol == 1
+        assert client.connect().protocol == PROTOCOL_VERSION
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o755)
     for where, says in (
@@ -330,7 +331,7 @@ def test_without_zap_s_word_a_message_is_nobody_s(
             assert right.key is not None
             stranger = replace(right, key=replace(right.key, secret=keys.new_pair()[1]))
             with dealer(stranger) as peer:
-                answer = ask(peer, Hello(1, "stranger"))
+                answer = ask(peer, Hello(PROTOCOL_VERSION, "stranger"))
                 assert isinstance(answer, Refused)
                 assert answer.code == "transport.not_authorised"
         finally:
@@ -365,7 +366,7 @@ def test_a_broken_key_folder_lets_nobody_in(
         client.connect()
     (tmp_path / "gone").rename(key_folder.path / "clients")
     with Client(anna) as client:
-        assert client.connect().protocol == 1
+        assert client.connect().protocol == PROTOCOL_VERSION
 
 
 def test_a_server_key_that_is_none_is_said_at_the_start(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import zmq
 
-from void_wire import codec, sockets
+from void_wire import codec, messages, sockets
 from void_wire.client import FETCH_CREDIT, Client
 from void_wire.errors import (
     EngineError,
@@ -78,7 +78,9 @@ class StrictServer:
         self.refuse: dict[str, Refused] = {}  # kind of request -> its answer
         self.silent: set[str] = set()  # kinds that get none
         self.waits = ""  # of the job's status
-        self.welcome = Welcome(1, "0", CREDIT, 1000, {"draft": "", "void": "Get weights."})
+        self.welcome = Welcome(
+            messages.PROTOCOL_VERSION, "0", CREDIT, 1000, {"draft": "", "void": "Get weights."}
+        )
         self.answer_frame: Callable[[Key, int], list[Any]] = lambda key, times: [FrameAck(JOB, *key)]
         self.answer_fetch: Callable[[Key, int], list[tuple[FrameHeader | FrameRefused, bytes]]]
         self.answer_fetch = lambda key, times: [frame_of(key, self.held[key])]
@@ -585,10 +587,10 @@ def test_refusals_become_their_classes(
 
 
 def test_another_version_is_said_by_either_side(server: StrictServer, client: Client) -> None:
-    server.welcome = Welcome(2, "9", CREDIT, 1000, {})
-    with pytest.raises(ProtocolError, match="speaks protocol 2, this program 1: update the older"):
+    server.welcome = Welcome(messages.PROTOCOL_VERSION + 1, "9", CREDIT, 1000, {})
+    with pytest.raises(ProtocolError, match="speaks protocol 3, this program 2: update the older"):
         client.connect()
-    server.refuse["hello"] = Refused(ProtocolError.code, "This server speaks protocol 2.")
+    server.refuse["hello"] = Refused(ProtocolError.code, "This server speaks protocol 3.")
     with pytest.raises(ProtocolError, match="This server speaks"):
         client.connect()
 
@@ -596,7 +598,7 @@ def test_another_version_is_said_by_either_side(server: StrictServer, client: Cl
 def test_an_engine_that_is_not_ready_is_said_before_the_job_is_made(
     server: StrictServer, client: Client
 ) -> None:
-    server.welcome = Welcome(1, "0", CREDIT, 1000, {"draft": "Get weights."})
+    server.welcome = Welcome(messages.PROTOCOL_VERSION, "0", CREDIT, 1000, {"draft": "Get weights."})
     server.refuse["submit"] = Refused("error", "should not have come this far")
     with pytest.raises(EngineError, match="Get weights"):
         client.submit(SPEC)

@@ -206,3 +206,12 @@ def test_a_flipped_bit_is_never_another_message(message: Submit | FrameHeader, d
 def test_a_message_without_a_sum_is_taken() -> None:
     body = {"kind": "watch", "id": 5, "job": "job-00001"}
     assert codec.decode(msgpack.packb(body), codec.REQUESTS) == codec.decode(codec.seal(body), codec.REQUESTS)
+
+
+@pytest.mark.parametrize(
+    ("payload", "digest"),
+    [(b"", "99aa06d3014798d86001c324468d497f"), (b"a", "a96faf705af16834e6c632b61e964e1f")],
+)
+def test_the_digest_is_xxh128_as_manifests_have_it(payload, digest):
+    """The values are those that xxhsum -H2 prints."""
+    assert codec.digest(payload) == codec.digest(memoryview(payload)) == digest

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from void_server import local_server
+from void_server.bench import memory_link, plain_tcp
 from void_server.bench.row import Row, median_s
 from void_wire import codec
 from void_wire.client import Client, Files
@@ -30,6 +30,9 @@ SENT = FrameRange(1, 8)
 ASKED = FrameRange(1, 9)
 """The jobs ask for one frame more than they get, so that they stay RECEIVING and no engine runs beside."""
 
+FRAMES = len(SENT) * len(ROLES)
+MEMORY_FRAMES = 48
+
 ROUNDS = 5
 STARTS = 3
 PINGS = 50
@@ -38,6 +41,8 @@ ROOM_BYTES = 80e6
 
 GIGABIT_MB_S = 117
 """1 Gbit/s less the headers of Ethernet, IP and TCP."""
+
+CURVE_MB_S = 1000
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -59,7 +64,8 @@ def rows() -> list[Row]:
                 crowded_rows = _while_uploading(client, server.address, process, shot, credit)
         finally:
             server.stop()
-    return [*frame_rows, *crowded_rows, start_row, idle_row, _ten_gigabit()]
+    memory_rows = _memory_to_memory(credit)
+    return [*memory_rows, *frame_rows, *crowded_rows, start_row, idle_row, _ten_gigabit()]
 
 
 # --- rows -------------------------------------------------------------------------------------------------
@@ -68,19 +74,40 @@ def rows() -> list[Row]:
 def _frames_both_ways(client: Client, shot: Files, folder: Path) -> list[Row]:
     """Each round runs all in turn, so that other load on the machine hits them alike; every file is a new one."""
     paths = [shot[role][frame] for role in ROLES for frame in SENT.numbers()]
-    ours_up, ours_down, safe_up, safe_down, bare_up = ([0.0] * ROUNDS for _ in range(5))
+    ours_up, ours_down, safe_up, safe_down, bare_up, copied = ([0.0] * ROUNDS for _ in range(6))
     for turn in range(ROUNDS):
         job = f"bench-up-{turn:04d}"
         ours_up[turn] = _upload_s(client, job, shot)
-        safe_up[turn] = _plain_tcp_s(paths, folder / f"tcp-up-{turn}", upload=True)
-        bare_up[turn] = _plain_tcp_s(paths, None, upload=True)
+        safe_up[turn] = plain_tcp.upload_s(plain_tcp.read(paths), len(paths), folder / f"tcp-up-{turn}")
+        copied[turn] = _copy_s(paths, folder / f"copied-{turn}")
+        bare_up[turn] = plain_tcp.upload_s(plain_tcp.read(paths), len(paths))
         ours_down[turn] = _download_s(client, job, folder / f"ours-{turn}")
-        safe_down[turn] = _plain_tcp_s(paths, folder / f"tcp-down-{turn}", upload=False)
+        safe_down[turn] = plain_tcp.download_s(paths, folder / f"tcp-down-{turn}")
     alike = "plain TCP with the same digest, write, fsync and rename at the receiver"
     return [
         _faster("upload", ours_up, safe_up, 0.7, f"12.4 MB frames; baseline: {alike}"),
+        _faster(
+            "upload_beside_copying", ours_up, copied, 0.7, "baseline: the files copied, synced and hashed"
+        ),
         _faster("download", ours_down, safe_down, 0.7, f"12.4 MB frames; baseline: {alike}"),
         _fills_gigabit(ours_up, bare_up),
+    ]
+
+
+def _memory_to_memory(credit: int) -> list[Row]:
+    """The wire alone, without keys and with."""
+    payloads = [os.urandom(FRAME_BYTES) for _ in range(MEMORY_FRAMES)]
+    plain, tcp, encrypted = ([0.0] * ROUNDS for _ in range(3))
+    for turn in range(ROUNDS):
+        plain[turn] = memory_link.upload_s(payloads, credit, encrypted=False)
+        tcp[turn] = plain_tcp.upload_s(payloads, len(payloads))
+        encrypted[turn] = memory_link.upload_s(payloads, credit, encrypted=True)
+    kept = "each frame with its digest and its acknowledgement; baseline: "
+    curve = _faster("memory_curve", encrypted, plain, 0, f"{kept}the same without keys", MEMORY_FRAMES)
+    goal = f"> {CURVE_MB_S} MB/s"
+    return [
+        _faster("memory", plain, tcp, 0.8, f"{kept}plain TCP from memory to memory", MEMORY_FRAMES),
+        dataclasses.replace(curve, goal=goal, holds=bool(curve.value and curve.value > CURVE_MB_S)),
     ]
 
 
@@ -134,8 +161,10 @@ def _ten_gigabit() -> Row:
     return Row("transport.upload_10gbe", None, "MB/s", None, None, ">= 0.8 of the link", None, note)
 
 
-def _faster(name: str, ours_s: list[float], theirs_s: list[float], goal: float, note: str) -> Row:
-    sent_mb = len(SENT) * len(ROLES) * FRAME_BYTES / 1e6
+def _faster(
+    name: str, ours_s: list[float], theirs_s: list[float], goal: float, note: str, count: int = FRAMES
+) -> Row:
+    sent_mb = count * FRAME_BYTES / 1e6
     ratio = statistics.median(theirs / ours for ours, theirs in zip(ours_s, theirs_s, strict=True))
     value, baseline = (sent_mb / statistics.median(times) for times in (ours_s, theirs_s))
     return Row(f"transport.{name}", value, "MB/s", baseline, ratio, f"ratio >= {goal}", ratio >= goal, note)
@@ -188,70 +217,19 @@ def _download_s(client: Client, job: str, folder: Path) -> float:
     return time.perf_counter() - began
 
 
+def _copy_s(paths: list[Path], folder: Path) -> float:
+    """What somebody would do by hand on the server's own disk."""
+    folder.mkdir()
+    began = time.perf_counter()
+    for index, path in enumerate(paths):
+        payload = path.read_bytes()
+        codec.digest(payload)
+        write_whole(folder / f"{index}.exr", payload)
+    return time.perf_counter() - began
+
+
 def _send_jobs(address: str, jobs: list[str], shot: Files) -> None:
     """What a client in a process of its own does."""
     with Client(address) as client:
         for job in jobs:
             client.upload(_spec(job, SENT), shot)
-
-
-# --- plain TCP --------------------------------------------------------------------------------------------
-
-
-def _plain_tcp_s(paths: list[Path], keep_in: Path | None, *, upload: bool) -> float:
-    """Seconds for ``paths`` over one TCP connection between two processes, until the receiver has all.
-
-    With ``keep_in`` the receiver makes of each frame what ours does: digest, file, fsync, rename.
-    """
-    if keep_in is not None:
-        keep_in.mkdir(exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        other = _SPAWN.Process(target=_tcp_other_side, args=(port, paths, keep_in, not upload))
-        other.start()
-        connection, _ = listener.accept()
-        with connection:
-            began = time.perf_counter()
-            if upload:
-                _give(connection, paths)
-            else:
-                _take(connection, len(paths), keep_in)
-            elapsed_s = time.perf_counter() - began
-        other.join()
-    return elapsed_s
-
-
-def _tcp_other_side(port: int, paths: list[Path], keep_in: Path | None, gives: bool) -> None:
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        if gives:
-            _give(connection, paths)
-        else:
-            _take(connection, len(paths), keep_in)
-
-
-def _give(connection: socket.socket, paths: list[Path]) -> None:
-    for path in paths:
-        payload = path.read_bytes()
-        connection.sendall(len(payload).to_bytes(8, "big"))
-        connection.sendall(payload)
-    connection.recv(1)  # all are safe there
-
-
-def _take(connection: socket.socket, count: int, keep_in: Path | None) -> None:
-    payload = memoryview(bytearray(FRAME_BYTES))
-    for index in range(count):
-        _fill(connection, payload[: int.from_bytes(_fill(connection, memoryview(bytearray(8))), "big")])
-        if keep_in is not None:
-            codec.digest(payload)
-            write_whole(keep_in / f"{index}.exr", payload)
-    connection.sendall(b"!")
-
-
-def _fill(connection: socket.socket, room: memoryview) -> memoryview:
-    filled = 0
-    while filled < len(room):
-        got = connection.recv_into(room[filled:])
-        if not got:
-            raise ConnectionError("the other side of the benchmark is gone")
-        filled += got
-    return room

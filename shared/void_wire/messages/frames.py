@@ -23,7 +23,7 @@ class FrameHeader:
     role: Role
     frame: int
     size_bytes: int
-    digest: str  # BLAKE2b-128 of the bytes, hex
+    digest: str  # XXH3-128 of the bytes, hex
 
     def __post_init__(self) -> None:
         check_job_id(self.job)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_FRAMES = 20_000
 MAX_NUMBER = 10**9  # of a frame
 MAX_TEXT = 4_000
