@@ -132,7 +132,7 @@ def ready_for(address: str, keys: KeyFolder) -> None:
         except SettingsError as error:
             raise SettingsError(
                 f"Address {address} can be reached from other machines, so it asks everybody for a key. {error} Then "
-                "void keys add NAME for each artist; or use 127.0.0.1 or ipc://, which need none."
+                "add each artist there with void keys add; or use 127.0.0.1 or ipc://, which need none."
             ) from None
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,15 +71,18 @@ class KeyFolder:
             return keys.from_text(keys.read_private(self._server_file).strip())
         except FileNotFoundError:
             raise SettingsError(
-                f"There is no server key in {self.path}: make one with void keys make."
+                f"There is no server key in {self.path}: make one with {self._command('make')}."
             ) from None
         except OSError as error:
             raise SettingsError(f"{self._server_file} cannot be read ({error.strerror}).") from None
         except ValueError:
             raise SettingsError(
-                f"{self._server_file} holds no key: put back what was there, or remove it, make another with void keys "
-                "make and give everybody a new connection string."
+                f"{self._server_file} holds no key: put back what was there, or remove it, make another with "
+                f"{self._command('make')} and give everybody a new connection string."
             ) from None
+
+    def _command(self, what: str) -> str:
+        return f"void keys {what} --keys {shlex.quote(str(self.path))}"
 
     def add(self, name: str, address: str) -> Connection:
         """Let a new key in under ``name``; returns what its owner is given. Only the public key is kept here.
@@ -95,7 +99,7 @@ class KeyFolder:
             )
         if any(known.name == name for known in self.listed()):
             raise SettingsError(
-                f"{name} has a key already: void keys revoke {name} ends it, or choose another name."
+                f"{name} has a key already: {self._command(f'revoke {name}')} ends it, or choose another name."
             )
         server = keys.public_of(self.server_secret())
         public, secret = keys.new_pair()

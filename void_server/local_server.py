@@ -113,6 +113,11 @@ def ensure(server: Connection, *, data_dir: Path, weights: Path | None) -> Local
         raise TransportError(
             f"No VOID server answers at {address}. Start one on that machine with void serve, or leave --server out."
         )
+    if server.key is not None:  # which the one that would be started here does not have
+        raise TransportError(
+            f"No VOID server answers at {address}, and your connection string is for one with a key of its own. Start "
+            "that one, or give an address that you have no key for: there one is started."
+        )
     return start(address, data_dir=data_dir, weights=weights, idle_exit_s=900)
 
 

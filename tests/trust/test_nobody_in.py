@@ -1,6 +1,7 @@
 """Who reaches a server that asks for keys, and what a key reaches of another's jobs."""
 
 import os
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 import zmq
 from real_shots import ShotOnDisk, StartServer, void
 
+from void_server import local_server
 from void_server import server as server_module
 from void_server.config import Config
 from void_server.jobs import NOBODY, JobStore
@@ -124,9 +126,19 @@ def test_no_server_elsewhere_without_a_key_of_its_own(tmp_path: Path, address: s
     ended = serve("--address", address, "--data-dir", tmp_path / "other")
     assert ended.returncode == 1
     assert "can be reached from other machines" in ended.stderr
-    assert "void keys make" in ended.stderr
+    assert f"void keys make --keys {tmp_path / 'other' / 'keys'}. " in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert ended.stdout == ""
+
+
+def test_no_server_is_started_for_a_key_that_it_would_not_know(tmp_path: Path) -> None:
+    """The line through a tunnel is down: a server of this machine's own at its port is not what was meant."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    anna = Connection(f"tcp://127.0.0.1:{port}", ClientKey(bytes(32), bytes(range(32))))
+    with pytest.raises(TransportError, match="a key of its own"):
+        local_server.ensure(anna, data_dir=tmp_path / "data", weights=None)
+    assert not (tmp_path / "data").exists()
 
 
 def test_with_one_it_listens_there_to_keys_alone(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import time
 from pathlib import Path
@@ -32,8 +33,14 @@ def make(config: ConfigFile = None, data_dir: DataDir = None, folder: Folder = N
     there = _folder(_config(config, data_dir, folder))
     public = there.make_server()
     print(f"Made the server's key in {there.path}; its public half is {keys.to_text(public)}")
+    where = (
+        ""
+        if there.path == _folder(_config(None, None, None)).path
+        else f" --keys {shlex.quote(str(there.path))}"
+    )
     print(
-        "Next: void keys add NAME for each artist and farm node, then void serve --address tcp://0.0.0.0:7801"
+        f"Next: void keys add NAME{where} for each artist and farm node, then void serve --address "
+        f"tcp://0.0.0.0:7801{where}"
     )
 
 
