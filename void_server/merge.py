@@ -19,6 +19,7 @@ from void_server.frames.matte import Classes, enlarge_quadmask
 from void_server.frames.segments import Segment, Take, common_box, joined
 from void_server.metadata import metadata
 from void_server.model_input import ModelInput
+from void_server.pixels import floats
 from void_server.progress import Progress
 from void_server.record import Record
 from void_server.shot import Fill, Shot, drawn_on
@@ -187,9 +188,7 @@ class Merge:
 
     def _parts(self, index: int) -> Parts:
         """The answers to a frame that was kept."""
-        return [
-            (one, self._kept[one][index - one.first].astype(np.float32)) for one in self._take.covering(index)
-        ]
+        return [(one, floats(self._kept[one][index - one.first])) for one in self._take.covering(index)]
 
     def _plate_grain(self, segment: Segment) -> Grain:
         if not self._shot.spec.picture.regrain:

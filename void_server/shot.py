@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from void_server.frames.composite import composite
-from void_server.frames.exr import Layout, Pixels, PlateFrame, read_header, read_plate, write_result
+from void_server.frames.exr import Layout, PlateFrame, read_header, read_plate, write_result
 from void_server.frames.geometry import Box, Floats, bounds, take
 from void_server.frames.grain import NONE, Grain, regrain
 from void_server.frames.layers import make_layers
@@ -17,6 +17,7 @@ from void_server.frames.matte_files import Mattes, read_mattes
 from void_server.frames.overlay import write_png
 from void_server.frames.thumbnail import thumbnail
 from void_server.job_folder import JobFolder
+from void_server.pixels import Pixels
 from void_server.signs import Judged, SignMeter
 from void_wire.messages import THUMBNAILS, JobSpec, Role
 

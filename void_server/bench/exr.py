@@ -15,8 +15,9 @@ import PyOpenColorIO
 from void_server.bench.row import Row, median_s
 from void_server.frames.color import ColorTransform
 from void_server.frames.color_config import config_name
-from void_server.frames.exr import Pixels, read_plate, write_frame, write_result
+from void_server.frames.exr import read_plate, write_frame, write_result
 from void_server.frames.geometry import Box
+from void_server.pixels import Pixels
 
 WIDTH, HEIGHT = 1920, 1080
 ROUNDS = 7

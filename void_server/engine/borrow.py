@@ -12,6 +12,7 @@ from void_server.engine.motion import Mask, Pixels, identity, inside, sample, sa
 from void_server.engine.proxy import Tone
 from void_server.engine.pyramid import push_pull
 from void_server.engine.shelf import Stored
+from void_server.pixels import floats
 
 AGREE = (
     0.05  # on the tone curve, of blurred pictures: farther from the median a candidate shows something else
@@ -177,7 +178,7 @@ def bring(picture: Stored, places: Pixels) -> Pixels:
         (min(max(int(low) - 4, 0), size - 1), min(max(int(high) + 5, 1), size))
         for (low, high), size in zip(ends, sizes, strict=True)
     )
-    part = picture[top : max(bottom, top + 1), left : max(right, left + 1)].astype(np.float32)
+    part = floats(picture[top : max(bottom, top + 1), left : max(right, left + 1)])
     bounded = np.asarray(part / (1.0 + np.abs(part)), dtype=np.float32)
     moved = sample_list(bounded, places - np.asarray([left, top], np.float32), cv2.INTER_LANCZOS4)
     np.clip(moved, bounded.min(), bounded.max(), out=moved)

@@ -22,6 +22,7 @@ from void_server.engine.motion import Mask, Pixels, align, between, grow, identi
 from void_server.engine.proxy import Proxies, Tone
 from void_server.engine.shelf import PLATES, PlateSource, Shelf, Stored
 from void_server.engine.trails import Trails, choose
+from void_server.pixels import floats
 
 SOURCES = 4  # frames one frame borrows from
 SOFT_EDGE_PX = 2  # of the proxies: what lies this close to a hole may be touched by what is in it
@@ -79,7 +80,7 @@ class Borrowing:
         """Take in frame ``index``; to be called for each, in order, before anything is borrowed."""
         # past a shelf that is too small for the shot: nothing would be left there by the time it is borrowed from
         reader = self._shelf if self._source.count <= PLATES else self._source
-        plate = reader.plate(index).astype(np.float32)
+        plate = floats(reader.plate(index))
         hole = self.hole(index)
         if index == 0:
             self.tone = Tone.of(plate)
@@ -194,7 +195,7 @@ class Borrowing:
         plate, hole = self.plate(one.index), self.hole(one.index)
         if one.still:
             columns, rows = places.astype(np.intp).T
-            pixels, open_there = plate[rows, columns].astype(np.float32), ~hole[rows, columns]
+            pixels, open_there = floats(plate[rows, columns]), ~hole[rows, columns]
         else:
             moved = self._moved(one, area, places, at)
             pixels = bring(plate, moved)

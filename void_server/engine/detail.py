@@ -27,6 +27,7 @@ from void_server.engine.noise import noise
 from void_server.engine.proxy import Tone
 from void_server.engine.sharpening import Sharpening
 from void_server.engine.shelf import PlateSource
+from void_server.pixels import floats
 from void_server.progress import Progress
 from void_wire.errors import SettingsError
 from void_wire.messages import Stage
@@ -82,7 +83,7 @@ class Detail:
 
     def _alone(self, answer: Answer) -> Iterator[tuple[int, Pixels, Pixels]]:
         source = self._source
-        tone = Tone.of(source.plate(0).astype(np.float32))
+        tone = Tone.of(floats(source.plate(0)))
         matched = self._mode == "upscale"
         if matched:
             fidelity, sharpening = _measured(source, answer, tone)

@@ -19,6 +19,7 @@ from void_server.engine.flow import Flow, open_flow
 from void_server.engine.inpaint import inpaint
 from void_server.engine.motion import Mask, Pixels, grow, inside, sample_list
 from void_server.engine.shelf import PlateSource
+from void_server.pixels import floats
 from void_server.progress import Progress
 from void_wire.messages import Stage
 
@@ -58,7 +59,7 @@ def _fill(
         progress(Stage.FILL, index + 1, steps)
     inventions = _Inventions(borrowing)
     for index in range(source.count):
-        filled, unknown = borrowing.plate(index).astype(np.float32), borrowing.hole(index)
+        filled, unknown = floats(borrowing.plate(index)), borrowing.hole(index)
         if unknown.any():
             borrowed = borrowing.borrow(index, unknown)
             cut = borrowed.box.cut

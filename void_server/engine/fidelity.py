@@ -17,6 +17,7 @@ from void_server.engine.grid import Grid
 from void_server.engine.motion import Mask, Pixels
 from void_server.engine.proxy import Tone
 from void_server.engine.shelf import Stored
+from void_server.pixels import floats
 
 CELLS_PX = (1, 2, 4, 8, 16)
 RESOLVED = 0.3  # an octave is resolved when the answer has this share of the plate's contrast in it
@@ -47,7 +48,7 @@ class Part:
         answered: Mask = np.asarray(np.isfinite(own[..., 0] + own[..., 1] + own[..., 2]))
         if not answered.all():
             own = np.where(answered[..., None], own, np.float32(0.0))
-        return cls(box, plate[box.cut].astype(np.float32), own, answered, hole[box.cut] > 0)
+        return cls(box, floats(plate[box.cut]), own, answered, hole[box.cut] > 0)
 
     @property
     def kept(self) -> Mask:

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from void_server.frames.color import ColorTransform
-from void_server.frames.exr import Pixels, PlateFrame, rgb_channels
+from void_server.frames.exr import PlateFrame, rgb_channels
 from void_server.frames.geometry import Floats
+from void_server.pixels import Pixels
 from void_wire.errors import SizeMismatch
 
 

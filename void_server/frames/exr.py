@@ -20,9 +20,8 @@ import numpy.typing as npt
 import OpenImageIO
 
 from void_server.frames.geometry import Box, Floats, place
+from void_server.pixels import Pixels, floats, picked
 from void_wire.errors import MissingFrames, ServerBusy, SettingsError, UnsupportedImage
-
-Pixels = npt.NDArray[np.float16] | npt.NDArray[np.float32]
 
 HALF_MAX = 65504.0
 MAX_SIDE_PX = 32_768
@@ -76,17 +75,14 @@ class PlateFrame:
 
         Of every ``every``-th pixel both ways alone, from the first.
         """
-        return self.stored(box)[::every, ::every].astype(np.float32)
+        return floats(self._picture(place(self.pixels, self.layout.data, box)[::every, ::every]))
 
     def stored(self, box: Box) -> Pixels:
         """The picture over ``box`` as `over`, but in the file's own type and only to be read."""
-        red, green, blue = rgb_channels(self.layout)
-        pixels: Pixels = place(self.pixels, self.layout.data, box)
-        return (
-            pixels[..., red : blue + 1]
-            if (green, blue) == (red + 1, red + 2)
-            else pixels[..., [red, green, blue]]
-        )
+        return self._picture(place(self.pixels, self.layout.data, box))
+
+    def _picture(self, pixels: Pixels) -> Pixels:
+        return picked(pixels, rgb_channels(self.layout))
 
 
 def limit_decoder() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from void_server.frames.exr import Layout, Pixels, PlateFrame, read_plate
+from void_server.frames.exr import Layout, PlateFrame, read_plate
 from void_server.frames.geometry import Box, Floats, place
 from void_server.frames.matte import KEEP, Classes, exact_classes, split_quadmask
+from void_server.pixels import Pixels, floats, picked
 from void_wire.errors import BadPixels, SizeMismatch, StrayMatteValues, UnsupportedImage
 from void_wire.messages import Role
 
@@ -101,7 +102,7 @@ def _matte(file: PlateFrame, channel: int, role: Role) -> Floats:
 
 
 def _values(file: PlateFrame, channel: int, role: Role) -> Floats:
-    values = file.pixels[..., channel].astype(np.float32)
+    values = floats(picked(file.pixels, (channel,)))[..., 0]
     check_finite(values, file.layout, role, file.layout.channels[channel])
     return values
 
