@@ -107,7 +107,7 @@ class ColorTransform:
             return values
         if self._matrix is not None:
             return values @ self._matrix.astype(np.float32)
-        return converted(np.clip(values, *_LOG_CODES), self._space, self._linear)
+        return converted(values, self._space, self._linear, _LOG_CODES)
 
     def fold(self, light: Floats) -> Floats:
         """What the model sees of light: 0..1. What is below the encoding's domain or above it clips."""

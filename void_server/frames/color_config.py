@@ -61,15 +61,19 @@ def names() -> list[str]:
     ]
 
 
-def converted(values: npt.NDArray[np.float32], source: str, target: str) -> Floats:
+def converted(
+    values: npt.NDArray[np.float32], source: str, target: str, within: tuple[float, float] | None = None
+) -> Floats:
     """Colours from one space of the config to another, both by their own names: float32 (..., 3), a new array.
 
-    Lets other threads run meanwhile.
+    What leaves ``within`` is clipped first. Lets other threads run meanwhile.
 
     Raises:
         SettingsError: the config cannot be read, or does not say how.
     """
-    result = np.array(values, np.float32, order="C")
+    result: Floats = (
+        np.array(values, np.float32, order="C") if within is None else np.clip(values, *within, order="C")
+    )
     try:
         processor = _config().colors.getProcessor(source, target).getDefaultCPUProcessor()
         processor.applyRGB(result)
