@@ -4,8 +4,12 @@ import os
 import sys
 from pathlib import Path
 
+import nuke_shots as shots
 import pytest
 from nuke import _session
+from nuke_artist import SIZE
+
+from void_nuke import buttons
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -25,6 +29,17 @@ def terminal_nuke(nuke):
     """The same without the GUI."""
     _session.start(gui=False).plugin_path.append(str(ROOT / "nuke_plugin" / "gizmos"))
     return nuke
+
+
+@pytest.fixture
+def node(nuke, tmp_path):
+    """A VOID node with the engine without a model, on a saved script's plate and moving matte."""
+    nuke.root()["name"].setValue(f"{tmp_path}/sh010.nk")
+    node = shots.comp(nuke, tmp_path, SIZE, (40, 20, 20, 20), None)
+    buttons.from_input(node)
+    node["engine"].setValue("draft")
+    node["colorspace"].setValue("lin_rec709")
+    return node
 
 
 @pytest.fixture
