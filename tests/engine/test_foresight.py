@@ -11,8 +11,9 @@ from tiny_clips import MODEL, joined, settings, shot
 
 from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.conditioning import draw
+from void_server.engine.denoising import Redone
 from void_server.engine.foresight import Foresight, computed_of, is_computed
-from void_server.engine.pipeline import PassPlan, Redone, VoidPipeline
+from void_server.engine.pipeline import PassPlan, VoidPipeline
 from void_server.engine.together import Together
 from void_server.engine.void import VoidEngine
 from void_server.engine.windows import cut_windows

@@ -10,8 +10,9 @@ from tiny_clips import MODEL, joined, settings, shot
 from void_server.engine import together
 from void_server.engine.checkpoints import load_pipeline
 from void_server.engine.conditioning import draw
+from void_server.engine.denoising import Redone
 from void_server.engine.memory import denoise_bytes, vae_bytes
-from void_server.engine.pipeline import PassPlan, Redone, VoidPipeline
+from void_server.engine.pipeline import PassPlan, VoidPipeline
 from void_server.engine.shortage import RanOut
 from void_server.engine.together import Together, batches
 from void_server.engine.void import VoidEngine

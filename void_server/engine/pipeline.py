@@ -40,13 +40,13 @@ from void_server.engine.conditioning import (
     resize_quadmask,
     sub_seed,
 )
-from void_server.engine.foresight import Foresight, is_computed
+from void_server.engine.denoising import Denoising, Redone
 from void_server.engine.milestones import Milestone, Milestones
-from void_server.engine.network import Network, deal
+from void_server.engine.network import Network
 from void_server.engine.prompt_cache import PromptCache
 from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.swap import Swap
-from void_server.engine.together import Together, batches
+from void_server.engine.together import Together
 from void_server.engine.vae_decode import decode_chunks
 from void_server.engine.vae_encode import encode_chunks
 from void_server.engine.windows import (
@@ -87,14 +87,6 @@ OnStep = Callable[[PassPlan, int, int, torch.Tensor], None]
 
 Warp = Callable[[torch.Tensor, int], torch.Tensor]
 """Pass 1's frames [P,3,h,w] 0..1, padding included, and a seed -> Pass 2's initial latents [1,T,16,h/8,w/8]."""
-
-
-@dataclass(eq=False)
-class Redone:
-    """A window that is done anew: its neighbours are blended into it, and see nothing of it."""
-
-    place: int  # in the list of windows
-    latents: torch.Tensor  # [1,t,16,h,w] of its window; ``denoise`` takes them along from step to step
 
 
 @dataclass
@@ -285,36 +277,6 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         for other in self.crew:
             copied = other.part(plan.number)[0]
             networks.append(Network(copied, copied.device, condition, text, plan.guidance, rotary))
-        foresight = Foresight() if plan.foreseen else None
-
-        def advance(
-            network: Network, places: list[int], noisy: torch.Tensor, step: int, known: int = 0
-        ) -> torch.Tensor:
-            """Windows of one length [n,t,16,h,w], after ``step``; ``known`` tells those of the clip from others."""
-            timestep = scheduler.timesteps[step - 1]
-            if foresight is not None and not is_computed(step - done):
-                predicted = torch.cat([foresight.predict((known, place), step) for place in places])
-            else:
-                predicted = network.predict([windows[place] for place in places], noisy, timestep)
-            if foresight is not None and is_computed(step - done):
-                for place, one in zip(places, predicted[:, None], strict=True):
-                    foresight.saw((known, place), step, one)
-            stepped: torch.Tensor = scheduler.step(predicted, timestep, noisy, return_dict=False)[0].to(kept)
-            return stepped
-
-        def advance_all(step: int, at_once: int) -> list[torch.Tensor]:
-            """The pieces of the clip, in order."""
-
-            def advance_some(network: Network, places: list[int]) -> torch.Tensor:
-                noisy = torch.cat([latents[:, windows[place].latents] for place in places])
-                return advance(network, places, noisy, step)
-
-            dealt = batches(lengths, at_once)
-            pieces: dict[int, torch.Tensor] = {}
-            for places, made in zip(dealt, deal(networks, dealt, advance_some), strict=True):
-                pieces.update(zip(places, made[:, None], strict=True))
-            return [pieces[place] for place in range(len(windows))]
-
         for anew in redone:
             anew.latents = anew.latents.to(device, kept)
         together, at_once = self.together, 1
@@ -326,6 +288,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
             ]
             at_once = together.begin(plan.number, shared, rows, pixels, coming)
         scheduler.set_timesteps(plan.steps, device=device)
+        denoising = Denoising(scheduler, networks, windows, kept=kept, done=done, foreseen=plan.foreseen)
         with self.progress_bar(total=plan.steps) as bar:
             bar.update(done)
             for step in range(done + 1, plan.steps + 1):
@@ -334,17 +297,14 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                 if together is not None and at_once > 1:
                     try:
                         with memory_for(where):
-                            pieces = advance_all(step, at_once)
+                            pieces = denoising.step(step, latents, at_once)
                     except RanOut:
                         together.ran_out(plan.number, where, max(lengths), rows, pixels)
                         at_once = 1
                 with memory_for(where):
-                    pieces = pieces or advance_all(step, 1)
+                    pieces = pieces or denoising.step(step, latents)
                     latents = blend(pieces, windows)
-                    # one by one: which there are must not be seen in the bits of the others
-                    for number, anew in enumerate(redone, start=1):
-                        pieces[anew.place] = advance(networks[0], [anew.place], anew.latents, step, number)
-                        anew.latents = blend(pieces, windows)[:, windows[anew.place].latents]
+                    denoising.renew(step, pieces, redone)
                 bar.update()
                 if on_step is not None:
                     on_step(plan, step, int(scheduler.timesteps[step - 1]), latents)
