@@ -200,7 +200,7 @@ def write_result(
     pixels = plate.pixels.copy()
     positions = rgb_channels(layout)
     where = np.flatnonzero(changed)
-    flat, fill = pixels.reshape(-1, pixels.shape[2]), rgb.reshape(-1, 3)[where]
+    flat, fill = pixels.reshape(-1, pixels.shape[2]), np.take(rgb.reshape(-1, 3), where, axis=0)
     for position, values in zip(positions, fill.T, strict=True):
         value = luminance(fill) if len(set(positions)) == 1 else values
         flat[where, position] = _storable(value, layout.types[position])
