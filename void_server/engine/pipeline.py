@@ -26,8 +26,7 @@ from diffusers.models.embeddings import get_3d_rotary_pos_embed
 from diffusers.utils import BaseOutput
 from transformers import T5EncoderModel, T5Tokenizer
 
-from void_server.engine.ahead import ahead
-from void_server.engine.blending import blend, renewed
+from void_server.engine.blending import blend
 from void_server.engine.conditioning import (
     Clip,
     Drawn,
@@ -41,8 +40,9 @@ from void_server.engine.conditioning import (
     sub_seed,
 )
 from void_server.engine.denoising import Denoising, Redone
-from void_server.engine.milestones import Milestone, Milestones
+from void_server.engine.milestones import Milestones
 from void_server.engine.network import Network
+from void_server.engine.one_pass import OnePass, Request
 from void_server.engine.prompt_cache import PromptCache
 from void_server.engine.shortage import RanOut, memory_for
 from void_server.engine.swap import Swap
@@ -57,7 +57,6 @@ from void_server.engine.windows import (
     padded_length,
     spans,
 )
-from void_server.progress import Halted
 from void_wire.errors import SettingsError, SizeMismatch
 from void_wire.messages import WindowSeed
 
@@ -310,6 +309,11 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                     on_step(plan, step, int(scheduler.timesteps[step - 1]), latents)
         return latents
 
+    def expect_transformer(self, pass_number: int) -> None:
+        """A pass's transformer is needed next: where parts take turns on the device, it is brought there meanwhile."""
+        if self.swap is not None:
+            self.swap.expect(TRANSFORMERS[pass_number])
+
     def part(self, pass_number: int) -> tuple[Any, Any]:
         """Transformer and scheduler of a pass."""
         return (
@@ -381,76 +385,17 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
         seeds = [seed, *(own.seed for own in window_seeds)]
         padded = self.prepare_plate(plate, raster, length)
         quadmask = self.prepare_quadmask(quadmask, raster, length)
+        request = Request(padded, quadmask, windows, seed, window_seeds, noise_at)
         try:
-            passes = [plan for plan in (pass1, pass2) if plan]
-            decoded = {plan.number: milestones.frames(plan.number) if milestones else None for plan in passes}
+            passes = [
+                OnePass(self, plan, request, milestones, on_step)
+                for plan in (pass1, pass2)
+                if plan is not None
+            ]
             # 4. prompt, for both passes while the text encoder is on the device
             with memory_for("while the prompt was read"):
-                text = {
-                    plan.number: self.encode_text(prompt, plan) for plan in passes if not decoded[plan.number]
-                }
-
-            def run(plan: PassPlan, drawn: Callable[[], list[torch.Tensor]]) -> Iterator[list[torch.Tensor]]:
-                # 3. condition, 6. denoise, 7. decode
-                if (there := decoded[plan.number]) is not None:
-                    yield from there
-                    return
-                before = milestones.last(plan.number) if milestones else None
-                condition = None
-                if before is None or before.step < plan.steps:
-                    with memory_for(f"while pass {plan.number} was prepared"):
-                        noise = self.plate_noise(padded, plan.number, seed, noise_at)
-                        condition = self.condition(padded, quadmask, plan.number, noise)
-                        if self.swap is not None:  # while the noise is made
-                            self.swap.expect(TRANSFORMERS[plan.number])
-                if before is None:
-                    with memory_for(f"while noise for pass {plan.number} was made"):
-                        starts = drawn()
-                    start = starts[0]
-                    redone = []
-                    for own, fresh in zip(window_seeds, starts[1:], strict=True):
-                        start = renewed(start, fresh, windows, own.window - 1)
-                        redone.append(Redone(own.window - 1, start[:, windows[own.window - 1].latents]))
-                    before = Milestone(0, starts[0], ())
-                else:
-                    redone = [
-                        Redone(own.window - 1, latents)
-                        for own, latents in zip(window_seeds, before.redone, strict=True)
-                    ]
-                latents, reached = before.latents, before
-
-                def step_done(plan: PassPlan, step: int, timestep: int, latents: torch.Tensor) -> None:
-                    nonlocal reached
-                    # what is foreseen needs steps that are not kept
-                    if not plan.foreseen or step == plan.steps:
-                        reached = Milestone(step, latents, tuple(one.latents for one in redone))
-                        if milestones is not None:
-                            milestones.reached(plan.number, plan.steps, reached)
-                    if on_step is not None:
-                        on_step(plan, step, timestep, latents)
-
-                if condition is not None:
-                    try:
-                        with memory_for(f"while pass {plan.number} was prepared"):
-                            latents = self.denoise(
-                                plan,
-                                latents,
-                                condition,
-                                text[plan.number],
-                                windows,
-                                step_done,
-                                redone,
-                                before.step,
-                            )
-                    except (Halted, RanOut):
-                        if milestones is not None and reached is not before:
-                            milestones.keep(plan.number, reached)
-                        raise
-                made = self.decode_stages(latents, redone, windows)
-                if milestones is not None:
-                    made = milestones.keep_frames(plan.number, made, length)
-                with memory_for(f"while pass {plan.number} was decoded"):
-                    yield from ahead(made)
+                for one in passes:
+                    one.read(prompt)
 
             # 5. from the seeds, Pass 1
             first, done = [in_a_file((length, *raster, 3)) for _ in seeds], 0
@@ -458,7 +403,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
             def noise_of_the_shot() -> list[torch.Tensor]:
                 return [self.initial_latents(length, raster, own, noise_at) for own in seeds]
 
-            for stages in run(pass1, noise_of_the_shot):
+            for stages in passes[0].frames(noise_of_the_shot):
                 for kept, frames in zip(first, stages, strict=True):
                     kept[done : done + len(frames)] = frames.movedim(1, -1)
                 done += len(stages[-1])
@@ -473,7 +418,7 @@ class VoidPipeline(DiffusionPipeline):  # type: ignore[misc]
                     follow(made[:done].movedim(-1, 1), own) for made, own in zip(first, seeds, strict=True)
                 ]
 
-            for stages in run(pass2, moved):
+            for stages in passes[1].frames(moved):
                 yield 2, stages[-1]
         finally:
             self.maybe_free_model_hooks()
