@@ -36,6 +36,7 @@ from void_server.engine.time_base import rebuild, sampled
 from void_server.frames.color import ColorTransform
 from void_server.frames.color_config import config_label
 from void_server.frames.crop import choose_fit
+from void_server.frames.decoded_files import DecodedFiles
 from void_server.frames.exr import limit_decoder
 from void_server.frames.geometry import Floats
 from void_server.frames.matte import KEEP, Classes, compose_quadmask
@@ -158,6 +159,19 @@ class Removal:
         Raises ShotError, SettingsError, EngineError; lets Cancelled through, between steps.
         """
         began = time.monotonic()
+        with DecodedFiles() as decoded:
+            says = self._remove(spec, folder, progress, made, judged, decoded)
+        return {**says, "seconds": f"{time.monotonic() - began:.1f}"}
+
+    def _remove(
+        self,
+        spec: JobSpec,
+        folder: JobFolder,
+        progress: Progress,
+        made: Made,
+        judged: Told,
+        decoded: DecodedFiles,
+    ) -> dict[str, str]:
         picture = spec.picture
         color = ColorTransform(picture.colorspace, picture.encoding)
         files = {role: {n: folder.frame(role, n) for n in spec.frames.numbers()} for role in spec.roles}
@@ -167,8 +181,9 @@ class Removal:
             files,
             lambda done, of: progress(Stage.DECODE, done, 2 * of),
             lambda small: cuts.see_plate(small.plate, small.marked),
+            decoded.read,
         )
-        shot = Shot(spec, folder, color.light, ColorTransform(picture.colorspace).encode)
+        shot = Shot(spec, folder, color.light, ColorTransform(picture.colorspace).encode, decoded)
         signs: dict[int, Signs] = {}
 
         def judge() -> None:
@@ -201,7 +216,7 @@ class Removal:
                     progress(Stage.ENCODE, index + 1, len(shot.frames))
             shot.meter.end()
             judge()
-        return {**record.summary(), **summary(signs), "seconds": f"{time.monotonic() - began:.1f}"}
+        return {**record.summary(), **summary(signs)}
 
     def _by_void(
         self,

@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from void_server.frames.composite import composite
-from void_server.frames.exr import Layout, PlateFrame, read_header, read_plate, write_result
+from void_server.frames.decoded_files import DecodedFiles
+from void_server.frames.exr import Layout, PlateFrame, read_header, write_result
 from void_server.frames.geometry import Box, Floats, bounds, take
 from void_server.frames.grain import NONE, Grain, regrain
 from void_server.frames.layers import make_layers
@@ -41,6 +42,7 @@ class Shot:
         folder: where the received frames lie.
         light: takes the plate's values to scene-linear light, for ``meter``: it judges each result that is written.
         seen: takes them to what a display shows, for thumbnails; None: none are made.
+        decoded: reads its files; None: none is kept.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Shot:
         folder: JobFolder,
         light: Callable[[Floats], Floats] = lambda values: values,
         seen: Callable[[Floats], Floats] | None = None,
+        decoded: DecodedFiles | None = None,
     ) -> None:
         self.spec = spec
         self.folder = folder
@@ -60,6 +63,7 @@ class Shot:
         self._plates = lru_cache(LAST_READ)(self._read_plate)
         self._mattes = lru_cache(LAST_READ)(self._read_mattes)
         self._seen_as = seen
+        self._decoded = decoded or DecodedFiles(room_bytes=0)
 
     def range_text(self, first: int, stop: int) -> str:
         """The frames of indices ``first``..``stop`` (exclusive) in a sentence: ``1001-1046``."""
@@ -69,8 +73,13 @@ class Shot:
         """The plate with every channel's bits, only to be read. Raises UnsupportedImage."""
         return self._plates(index)
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether no frame has to be decoded to be read again."""
+        return self._decoded.whole
+
     def _read_plate(self, index: int) -> PlateFrame:
-        return read_plate(self.folder.frame(Role.PLATE, self.frames[index]), self.frames[index])
+        return self._decoded.read(self.folder.frame(Role.PLATE, self.frames[index]), self.frames[index])
 
     def canvas(self, index: int, box: Box | None = None) -> Floats:
         """The plate's picture over ``box``, or over the display window, in its own colour space."""
@@ -83,7 +92,7 @@ class Shot:
     def _read_mattes(self, index: int) -> Mattes:
         frame = self.frames[index]
         files = {role: self.folder.frame(role, frame) for role in self.spec.roles}
-        return read_mattes(files, frame, self.display)
+        return read_mattes(files, frame, self.display, self._decoded.read)
 
     def matte(self, index: int) -> Floats:
         """The composite matte: exactly 0 where the result must be the plate."""
@@ -191,6 +200,11 @@ class TakeSource:
         self._shot, self._first = shot, first
         self.count = stop - first
         self.height_px, self.width_px = shot.display.height, shot.display.width
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether a plate is read at no cost."""
+        return self._shot.at_hand
 
     def plate(self, position: int) -> Pixels:
         """(H, W, 3), the plate's own values in the file's own type, only to be read."""

@@ -29,6 +29,8 @@ class Frames:
     plates: Pixels
     holes: Pixels
 
+    at_hand = True
+
     def __post_init__(self) -> None:
         self.count, self.height_px, self.width_px = self.holes.shape
 

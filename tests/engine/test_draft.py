@@ -18,6 +18,8 @@ from void_wire.messages import Stage
 class ArraySource:
     """Frames that are held as arrays: plates (N, H, W, 3), holes (N, H, W)."""
 
+    at_hand = True
+
     def __init__(self, plates, holes):
         self.plates, self.holes = plates, holes
         self.count, self.height_px, self.width_px = plates.shape[:3]

@@ -33,6 +33,8 @@ def rows() -> list[Row]:
 class _Rendered:
     """A scene rendered beforehand, so that its rendering is not timed; the hole is both mattes, grown by 2 px."""
 
+    at_hand = True
+
     def __init__(self, scene: Scene) -> None:
         self.count, self.height_px, self.width_px = scene.frames, scene.height_px, scene.width_px
         indices = range(scene.frames)

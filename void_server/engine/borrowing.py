@@ -20,7 +20,7 @@ from void_server.engine.borrow import Box, Candidate, bring, candidate, rescaled
 from void_server.engine.flow import Flow
 from void_server.engine.motion import Mask, Pixels, align, between, grow, identity, sample, sample_list
 from void_server.engine.proxy import Proxies, Tone
-from void_server.engine.shelf import PLATES, PlateSource, Shelf, Stored
+from void_server.engine.shelf import PlateSource, Shelf, Stored
 from void_server.engine.trails import Trails, choose
 from void_server.pixels import floats
 
@@ -69,7 +69,7 @@ class Borrowing:
         """Pixels of the plate in one of the proxies."""
 
     def plate(self, index: int) -> Stored:
-        """(H, W, 3) scene-linear, to be read before the next is asked for."""
+        """(H, W, 3) scene-linear, only to be read."""
         return self._shelf.plate(index)
 
     def hole(self, index: int) -> Mask:
@@ -78,9 +78,8 @@ class Borrowing:
 
     def survey(self, index: int) -> None:
         """Take in frame ``index``; to be called for each, in order, before anything is borrowed."""
-        # past a shelf that is too small for the shot: nothing would be left there by the time it is borrowed from
-        reader = self._shelf if self._source.count <= PLATES else self._source
-        plate = floats(reader.plate(index))
+        # past the shelf: in a long shot nothing would be left there by the time it is borrowed from
+        plate = floats(self._source.plate(index))
         hole = self.hole(index)
         if index == 0:
             self.tone = Tone.of(plate)

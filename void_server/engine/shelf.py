@@ -1,21 +1,20 @@
 """The plates of a shot that are being borrowed from, and all its holes, ready to be looked at, in files.
 
-Decoding a plate costs more than what is then done with it, and each is borrowed from by several frames.
+Reading a plate may cost more than what is then done with it, and each is borrowed from by several frames.
 """
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from void_server.engine.motion import Mask
+from void_server.mapped import mapped
 
 Stored = NDArray[np.float16] | NDArray[np.float32]
-Kept = np.memmap[Any, np.dtype[Any]]
 
 PLATES = 32
 """How many are ready at a time. In a file, so the memory is the system's to take back."""
@@ -27,6 +26,11 @@ class PlateSource(Protocol):
     count: int
     height_px: int
     width_px: int
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether a plate costs nothing to be read again."""
+        ...
 
     def plate(self, index: int) -> Stored:
         """(H, W, 3) scene-linear; may be above 1 and slightly negative."""
@@ -42,29 +46,22 @@ class Shelf:
 
     def __init__(self, source: PlateSource, folder: Path) -> None:
         self._source, self._folder = source, folder
-        self._plates: dict[int, Kept] = {}  # by index, the one that was asked for longest ago first
+        self._plates: dict[int, Stored] = {}  # by index, the one that was asked for longest ago first
         packed = (source.count, source.height_px, -(-source.width_px // 8))
         self._holes = np.memmap(folder / "holes", np.uint8, "w+", shape=packed)
         self._known: set[int] = set()
 
     def plate(self, index: int) -> Stored:
-        """(H, W, 3) scene-linear, to be read before the next is asked for."""
+        """(H, W, 3) scene-linear, only to be read."""
+        if self._source.at_hand:
+            return self._source.plate(index)
         kept = self._plates.pop(index, None)
         if kept is None:
-            plate = self._source.plate(index)
-            kept = self._room(plate)
-            kept[:] = plate
+            if len(self._plates) == PLATES:
+                del self._plates[next(iter(self._plates))]
+            kept = mapped(self._source.plate(index), self._folder)
         self._plates[index] = kept
-        return np.asarray(kept)
-
-    def _room(self, plate: Stored) -> Kept:
-        """For ``plate``, where the one lay that was asked for longest ago if there are enough."""
-        if len(self._plates) == PLATES:
-            oldest = self._plates.pop(next(iter(self._plates)))
-            if oldest.dtype == plate.dtype:
-                return oldest
-        with tempfile.TemporaryFile(dir=self._folder) as file:
-            return np.memmap(file, plate.dtype, "w+", shape=plate.shape)
+        return kept
 
     def hole(self, index: int) -> Mask:
         """(H, W): where the hole is anything above 0."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,9 @@ import OpenImageIO
 from void_server.frames.geometry import Box, Floats, place
 from void_server.pixels import Pixels, floats, picked
 from void_wire.errors import MissingFrames, ServerBusy, SettingsError, UnsupportedImage
+
+Read = Callable[[Path, int], "PlateFrame"]
+"""How a file of a frame (its number) is read: `read_plate`, or `DecodedFiles.read` where it is read again."""
 
 HALF_MAX = 65504.0
 MAX_SIDE_PX = 32_768

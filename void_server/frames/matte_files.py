@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from void_server.frames.exr import Layout, PlateFrame, read_plate
+from void_server.frames.exr import Layout, PlateFrame, Read, read_plate
 from void_server.frames.geometry import Box, Floats, place
 from void_server.frames.matte import KEEP, Classes, exact_classes, split_quadmask
 from void_server.pixels import Pixels, floats, picked
@@ -32,7 +32,7 @@ class Mattes:
     quadmask: Classes | None  # uint8 (H, W), when it came ready-made
 
 
-def read_mattes(paths: Mapping[Role, Path], frame: int, display: Box) -> Mattes:
+def read_mattes(paths: Mapping[Role, Path], frame: int, display: Box, read: Read = read_plate) -> Mattes:
     """The mattes of one frame.
 
     Args:
@@ -48,16 +48,16 @@ def read_mattes(paths: Mapping[Role, Path], frame: int, display: Box) -> Mattes:
         StrayMatteValues: a matte leaves 0..1, or a quadmask holds values besides its four.
     """
     if Role.QUADMASK in paths:
-        file = _read(paths[Role.QUADMASK], frame, Role.QUADMASK, display)
+        file = _read(paths[Role.QUADMASK], frame, Role.QUADMASK, display, read)
         classes = exact_classes(_values(file, _matte_channel(file), Role.QUADMASK), frame)
         canvas = place(classes.astype(np.float32), file.layout.data, display, outside=KEEP).astype(np.uint8)
         return Mattes(*split_quadmask(canvas), canvas)
     if Role.MATTES in paths:
-        file = _read(paths[Role.MATTES], frame, Role.MATTES, display)
+        file = _read(paths[Role.MATTES], frame, Role.MATTES, display, read)
         remove, affected = (_matte(file, _named_channel(file, name), Role.MATTES) for name in "RG")
         return Mattes(remove, affected, None)
     singles = {
-        role: _read(paths[role], frame, role, display)
+        role: _read(paths[role], frame, role, display, read)
         for role in (Role.REMOVE, Role.AFFECTED)
         if role in paths
     }
@@ -65,8 +65,8 @@ def read_mattes(paths: Mapping[Role, Path], frame: int, display: Box) -> Mattes:
     return Mattes(mattes[Role.REMOVE], mattes.get(Role.AFFECTED), None)
 
 
-def _read(path: Path, frame: int, role: Role, display: Box) -> PlateFrame:
-    file = read_plate(path, frame)
+def _read(path: Path, frame: int, role: Role, display: Box, read: Read) -> PlateFrame:
+    file = read(path, frame)
     check_display(file.layout, role, display)
     return file
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from void_server.frames.exr import Layout, PlateFrame, read_plate, rgb_channels
+from void_server.frames.exr import Layout, PlateFrame, Read, read_plate, rgb_channels
 from void_server.frames.geometry import Box, Floats, bounds, resize
 from void_server.frames.layers import check_layers
 from void_server.frames.matte_files import check_finite, finite, read_mattes, size_text
@@ -69,7 +69,9 @@ class ShotReport:
     removes: list[bool]  # by index: the remove matte holds something
 
 
-def check_frame(paths: Mapping[Role, Path], frame: int, layers: Collection[str] = ()) -> FrameReport:
+def check_frame(
+    paths: Mapping[Role, Path], frame: int, layers: Collection[str] = (), read: Read = read_plate
+) -> FrameReport:
     """Read one frame's files whole and report; ``layers`` are those the result is to have beside the plate's."""
     plate: PlateFrame | None = None
     plate_problem = matte_problem = None
@@ -77,14 +79,14 @@ def check_frame(paths: Mapping[Role, Path], frame: int, layers: Collection[str] 
     marked: Box | None = None
     small: Small | None = None
     try:
-        plate = read_plate(paths[Role.PLATE], frame)
+        plate = read(paths[Role.PLATE], frame)
         check_plate(plate)
         check_layers(plate.layout, layers)
     except ShotError as problem:
         plate_problem = problem
     if plate is not None:
         try:
-            mattes = read_mattes(paths, frame, plate.layout.display)
+            mattes = read_mattes(paths, frame, plate.layout.display, read)
             inside = mattes.remove > 0
             removes = bool(inside.any())
             if mattes.affected is not None:
@@ -121,6 +123,7 @@ def check_shot(
     files: Mapping[Role, Mapping[int, Path]],
     checked: Callable[[int, int], None] = lambda done, of: None,
     see: Callable[[Small], None] = lambda small: None,
+    read: Read = read_plate,
 ) -> ShotReport:
     """Read every file of the shot.
 
@@ -130,6 +133,7 @@ def check_shot(
         checked: called with (frames read, frames) after each.
         see: called with each frame in order, at a small size; not with one that cannot be read or has another
             size than the first.
+        read: called for each file, on any of two threads.
 
     Raises:
         ShotError: of the first problem's class; problems that differ in numbers alone are told once, with
@@ -148,7 +152,8 @@ def check_shot(
         )
 
     def check(number: int) -> FrameReport:
-        return check_frame({role: files[role][number] for role in spec.roles}, number, spec.picture.layers)
+        paths = {role: files[role][number] for role in spec.roles}
+        return check_frame(paths, number, spec.picture.layers, read)
 
     reports: list[FrameReport] = []
     hidden = _Hidden()
