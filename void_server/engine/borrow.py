@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from void_server.engine.motion import Mask, Pixels, identity, inside, sample, sample_list
+from void_server.engine.motion import Mask, Pixels, identity, inside, listed, sample, sample_list
 from void_server.engine.proxy import Tone
 from void_server.engine.pyramid import push_pull
 from void_server.engine.shelf import Stored
@@ -48,6 +48,11 @@ class Box:
     def cut(self) -> tuple[slice, slice]:
         """Index of this part."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def nonzero(self, area: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows and columns of what of ``area`` (H, W), the whole picture, is true in this part."""
+        rows, columns = np.nonzero(area[self.cut])
+        return rows + self.top, columns + self.left
 
     def places(self) -> Pixels:
         """Where its pixels lie in the whole picture: (h, w, 2)."""
@@ -100,7 +105,8 @@ def light_between(
     if not known.any():
         return None
     linear = [tone.decode(picture) for picture in (target, there)]
-    overall = np.median(linear[0][known], axis=0) / np.maximum(np.median(linear[1][known], axis=0), 1e-5)
+    middles = [np.median(listed(picture, known), axis=0) for picture in linear]
+    overall = middles[0] / np.maximum(middles[1], 1e-5)
     near = cv2.GaussianBlur(weight, (0, 0), 2.0) * weight
     sums = [push_pull(_mean_around(picture, weight, blur_px), near) for picture in linear]
     local = sums[0] / np.maximum(sums[1] * overall, 1e-5)

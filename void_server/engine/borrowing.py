@@ -78,12 +78,20 @@ class Borrowing:
 
     def survey(self, index: int) -> None:
         """Take in frame ``index``; to be called for each, in order, before anything is borrowed."""
+        self.look(index)
+        self.follow(index)
+
+    def look(self, index: int) -> None:
+        """The first half of `survey`, which may be a frame ahead of the second, on another thread."""
         # past the shelf: in a long shot nothing would be left there by the time it is borrowed from
         plate = floats(self._source.plate(index))
         hole = self.hole(index)
         if index == 0:
             self.tone = Tone.of(plate)
         self._proxies.put(index, plate, hole, self.tone)
+
+    def follow(self, index: int) -> None:
+        """The second half of `survey`: the motion between the frame before and frame ``index``."""
         if index > 0:
             (first, hole_first), (second, hole_second) = self._half(index - 1), self._half(index)
             ahead = between(self._flow, first, second, hole_first, hole_second, self._ahead)
@@ -116,8 +124,8 @@ class Borrowing:
             candidates = list(
                 pool.map(lambda sight: self._candidate(index, area, sight.index, sight.places), chosen)
             )
-        rows, columns = np.nonzero(wanted[box.cut])
-        places = np.stack([columns + box.left, rows + box.top], axis=-1).astype(np.float32)
+        rows, columns = box.nonzero(wanted)
+        places = np.stack([columns, rows], axis=-1).astype(np.float32)
         at = self._in(area, places)
         taken_from: set[int] = set()
         total, shown, squares = (np.zeros((len(places), size), np.float32) for size in (3, 1, 1))
@@ -136,7 +144,9 @@ class Borrowing:
         np.divide(total, shown, out=total, where=found)
         averaged = np.where(found, 1.0 - np.sqrt(squares) / np.maximum(shown, COVERED), 0.0)
         picture = np.zeros((box.bottom - box.top, box.right - box.left, 5), np.float32)
-        picture[rows, columns] = np.concatenate([total, np.minimum(shown, 1.0), averaged], axis=1)
+        picture[rows - box.top, columns - box.left] = np.concatenate(
+            [total, np.minimum(shown, 1.0), averaged], axis=1
+        )
         return Borrowed(box, picture[..., :3], picture[..., 3], picture[..., 4])
 
     def _rested(self, index: int) -> float:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from void_server.engine.ahead import ahead
 from void_server.engine.borrow import Box, bring
 from void_server.engine.borrowing import COVERED, SOFT_EDGE_PX, Borrowing
 from void_server.engine.flow import Flow, open_flow
@@ -54,9 +56,10 @@ def _fill(
     steps = 2 * source.count
     progress(Stage.FILL, 0, steps)
     borrowing = Borrowing(source, flow, folder)
-    for index in range(source.count):
-        borrowing.survey(index)
-        progress(Stage.FILL, index + 1, steps)
+    with closing(ahead(map(borrowing.look, range(source.count)))) as looked:
+        for index, _ in enumerate(looked):
+            borrowing.follow(index)
+            progress(Stage.FILL, index + 1, steps)
     inventions = _Inventions(borrowing)
     for index in range(source.count):
         filled, unknown = floats(borrowing.plate(index)), borrowing.hole(index)
@@ -109,7 +112,7 @@ class _Inventions:
 
     def _repeat(self, painting: Painting, filled: Pixels, missing: Mask, index: int) -> None:
         """Fill what of ``missing`` the ``painting`` has, and take it out of ``missing``."""
-        rows, columns = np.nonzero(missing)
+        rows, columns = Box.around(missing, margin_px=0).nonzero(missing)
         places, light = self._borrowing.way(
             index, painting.index, np.stack([columns, rows], -1).astype(np.float32)
         )

@@ -52,6 +52,11 @@ def sample_list(picture: Pixels, places: Pixels, interpolation: int = cv2.INTER_
     return sample(picture, whole, interpolation).reshape(-1, *picture.shape[2:])[: len(places)]
 
 
+def listed(picture: Pixels, where: Mask) -> Pixels:
+    """``picture[where]``, (N, C) of (H, W, C) where (H, W) says, in a third of the time."""
+    return picture.reshape(where.size, -1).take(np.flatnonzero(where), axis=0)
+
+
 def inside(places: Pixels, height: int, width: int) -> Mask:
     """Which of ``places`` (..., 2) lie on a picture of this size."""
     x, y = places[..., 0], places[..., 1]
@@ -104,7 +109,7 @@ def between(
 def _moving(first: Pixels, there: Pixels, both: Mask) -> Mask:
     """What differs though the background was brought to match; nothing if that is most of the picture."""
     difference = cv2.blur(first - there, (5, 5))
-    difference -= np.median(difference[both], axis=0) if both.any() else 0.0
+    difference -= np.median(listed(difference, both), axis=0) if both.any() else 0.0
     moving = both & (np.abs(difference).max(axis=-1) > MOVING)
     return grow(moving, PATCH_PX) if moving.sum() < 0.4 * both.sum() else np.zeros_like(moving)
 
@@ -184,4 +189,5 @@ def align(
 
 def _misfit(one: Pixels, other: Pixels, where: Mask) -> float:
     """Mean absolute difference ``where`` (H, W) says; one pixel counts for 0.1 at most, to outvote what moves."""
-    return float(np.minimum(np.abs(one - other)[where], 0.1).mean()) if where.any() else 0.0
+    apart = listed(np.abs(one - other), where)
+    return float(np.minimum(apart, 0.1).mean()) if len(apart) else 0.0

@@ -16,8 +16,8 @@ from void_server.pixels import Pixels, floats, picked
 from void_wire.errors import BadPixels, SizeMismatch, StrayMatteValues, UnsupportedImage
 from void_wire.messages import Role
 
-_EXPONENT = np.uint16(0x7C00)
-"""Of a half, IEEE 754 binary16."""
+_INFINITE, _MINUS_INFINITE = 0x7C00, 0xFC00
+"""Bits of halves, IEEE 754 binary16: what is no number has greater ones, of either sign."""
 
 TOLERANCE = 0.001
 """How far a matte may leave 0..1, and what still counts as 0: filters ring a little, and half rounds."""
@@ -102,21 +102,24 @@ def _matte(file: PlateFrame, channel: int, role: Role) -> Floats:
 
 
 def _values(file: PlateFrame, channel: int, role: Role) -> Floats:
-    values = floats(picked(file.pixels, (channel,)))[..., 0]
+    values = picked(file.pixels, (channel,))[..., 0]
     check_finite(values, file.layout, role, file.layout.channels[channel])
-    return values
+    return floats(values)
 
 
 def finite(pixels: Pixels) -> bool:
     """Whether every one of ``pixels`` (...) is a number, none infinite."""
-    if pixels.dtype == np.float16:  # numpy compares halves slowly: their exponent is all ones then
-        return bool((pixels.view(np.uint16) & _EXPONENT).max(initial=0) < _EXPONENT)
+    if (
+        pixels.dtype == np.float16
+    ):  # numpy compares halves slowly; the negative ones are the greatest without a sign
+        positive = pixels.view(np.int16).max(initial=0) < _INFINITE
+        return bool(positive and pixels.view(np.uint16).max(initial=0) < _MINUS_INFINITE)
     # Least and greatest are no numbers where any value is none: cheaper than to look at each.
     return bool(np.isfinite(pixels.min(initial=0)) and np.isfinite(pixels.max(initial=0)))
 
 
-def check_finite(values: Floats, layout: Layout, role: Role, channel: str) -> None:
-    """Raise BadPixels unless every value of a channel, float32 (h, w) of the data window, is a number."""
+def check_finite(values: Pixels, layout: Layout, role: Role, channel: str) -> None:
+    """Raise BadPixels unless every value of a channel, (h, w) of the data window, is a number."""
     if not finite(values):
         bad = ~np.isfinite(values)
         y, x = np.argwhere(bad)[0]
