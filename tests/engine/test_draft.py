@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from void_server.engine import shelf
 from void_server.engine.draft import DraftEngine
 from void_server.progress import Cancelled, unwatched
 from void_server.quality import decibels, inpaint_baseline, squared_error
@@ -82,6 +83,26 @@ def test_outside_the_hole_every_bit_is_the_plates(shot):
         outside = source.hole(index) == 0
         assert frame.dtype == np.float32
         assert np.array_equal(frame[outside], source.plate(index)[outside])
+
+
+def test_plates_that_cost_much_to_read_are_kept_and_give_the_same_bits(shot, monkeypatch):
+    scene, frames = shot
+    source = source_of(scene)
+    read = []
+
+    class Costly(ArraySource):
+        at_hand = False
+
+        def plate(self, index):
+            read.append(index)
+            return super().plate(index)
+
+    assert all(map(np.array_equal, filled(Costly(source.plates, source.holes)), frames))
+    assert sorted(read) == sorted(2 * [*range(source.count)])  # surveyed, and borrowed from
+    monkeypatch.setattr(shelf, "PLATES", 3)
+    read.clear()
+    assert all(map(np.array_equal, filled(Costly(source.plates, source.holes)), frames))
+    assert len(read) > 2 * source.count  # some had to make room
 
 
 def test_twice_the_same_bits():
