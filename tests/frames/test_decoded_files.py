@@ -1,11 +1,13 @@
 """Files that are kept as they were decoded: the same bits, as long as there is room."""
 
 import errno
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from void_server import mapped as mapping
+from void_server.frames import decoded_files
 from void_server.frames.decoded_files import DecodedFiles
 from void_server.frames.exr import read_plate, write_frame
 from void_wire.errors import MissingFrames
@@ -54,6 +56,16 @@ def test_what_has_no_room_is_decoded_each_time(files):
             decoded.read(files[n], n)
         with pytest.raises(MissingFrames):
             decoded.read(files[2], 2)
+
+
+def test_it_takes_its_share_of_what_is_free_alone(files, monkeypatch):
+    free = int(1.5 * SIZE_BYTES / decoded_files.SHARE)
+    monkeypatch.setattr(decoded_files.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    with DecodedFiles() as decoded:
+        decoded.read(files[0], 0)
+        assert decoded.whole
+        decoded.read(files[1], 1)
+        assert not decoded.whole
 
 
 def test_a_full_disk_only_costs_time(files, monkeypatch):

@@ -5,6 +5,8 @@ Decoding a frame takes ten times as long as reading its pixels from a file that 
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,9 @@ from void_server.mapped import mapped
 
 ROOM_BYTES = 4 << 30
 """On disk: sixty frames of RGB in half and a matte at 3840 x 2160."""
+
+SHARE = 0.25
+"""Of what is free on that disk at the job's beginning, at most: results and uploads need the rest."""
 
 FILES = 256
 """Each takes an open file."""
@@ -25,11 +30,11 @@ class DecodedFiles:
     For any number of threads. Leaving it gives the room back.
 
     Args:
-        room_bytes: how much of it is kept.
+        room_bytes: how much of it is kept, where temporary files have the room.
     """
 
     def __init__(self, room_bytes: int = ROOM_BYTES) -> None:
-        self._room_bytes = room_bytes
+        self._room_bytes = min(room_bytes, int(SHARE * shutil.disk_usage(tempfile.gettempdir()).free))
         self._kept: dict[Path, PlateFrame] = {}
         self._own = threading.Lock()
         self.whole = True
