@@ -22,12 +22,14 @@ class Row:
     note: str
 
 
+def seconds(work: Callable[[], object]) -> float:
+    """Of one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
 def median_s(work: Callable[[], object], runs: int = 5) -> float:
     """Median seconds of ``runs`` calls, after one that is not counted."""
     work()
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+    return statistics.median(seconds(work) for _ in range(runs))
