@@ -109,9 +109,8 @@ def _values(file: PlateFrame, channel: int, role: Role) -> Floats:
 
 def finite(pixels: Pixels) -> bool:
     """Whether every one of ``pixels`` (...) is a number, none infinite."""
-    if (
-        pixels.dtype == np.float16
-    ):  # numpy compares halves slowly; the negative ones are the greatest without a sign
+    # numpy compares halves slowly, their bits fast: read without a sign the negative ones are the greatest
+    if pixels.dtype == np.float16:
         positive = pixels.view(np.int16).max(initial=0) < _INFINITE
         return bool(positive and pixels.view(np.uint16).max(initial=0) < _MINUS_INFINITE)
     # Least and greatest are no numbers where any value is none: cheaper than to look at each.
