@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     if command == "demo":
         return _install("") or _run("-m", "void_server.cli", "demo", *rest)
     if command == "test":
-        return _install("all") or _run("-m", "pytest", *(rest or ["-n", "3"]))
+        return _install("all") or _run("-m", "pytest", *(rest or ["-n", "3", "--dist", "worksteal"]))
     if command == "env" and not rest:
         failed = _install("all")
         if not failed:
