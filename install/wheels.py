@@ -68,7 +68,7 @@ def unpack(made: Path, wheels: dict[str, list[Path]]) -> Iterator[str]:
 
 def _of(folder: Path) -> list[Path]:
     files = sorted(folder.glob("*.whl"))
-    for wanted in ("pyzmq", "msgpack", "xxhash"):
+    for wanted in (one.partition(">=")[0] for one in WANTED):
         count = sum(wheel.name.startswith(f"{wanted}-") for wheel in files)
         if count != 1:
             raise Failed(

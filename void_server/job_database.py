@@ -285,21 +285,26 @@ class JobDatabase:
     def renew_digests(self, digest_of: Callable[[str, Role, int], str | None]) -> int:
         """Where an older release left digests of another kind: all anew; returns how many.
 
-        ``digest_of`` job, role and frame is None for a file that is gone: it is not noted any more then.
+        ``digest_of`` job, role and frame is None for a file that is gone: it is not noted any more then. Job by job, so
+        that a start that was cut short has not read its files for nothing.
         """
-        if self._sql("PRAGMA user_version").fetchone()[0] >= _XXH3:
-            return 0
-        rows = self._sql("SELECT job, role, frame FROM files").fetchall()
-        with self.together():
-            for job, role, frame in rows:
-                digest = digest_of(job, Role(role), frame)
-                if digest is None:
-                    self._sql("DELETE FROM files WHERE job=? AND role=? AND frame=?", (job, role, frame))
-                else:
-                    change = "UPDATE files SET digest=? WHERE job=? AND role=? AND frame=?"
-                    self._sql(change, (digest, job, role, frame))
-            self._sql(f"PRAGMA user_version={_XXH3}")
-        return len(rows)
+        if self._sql("PRAGMA user_version").fetchone()[0] < _XXH3:
+            with self.together():
+                self._sql("UPDATE files SET digest=''")
+                self._sql(f"PRAGMA user_version={_XXH3}")
+        count = 0
+        for (job,) in self._sql("SELECT DISTINCT job FROM files WHERE digest=''").fetchall():
+            rows = self._sql("SELECT role, frame FROM files WHERE job=? AND digest=''", (job,)).fetchall()
+            count += len(rows)
+            with self.together():
+                for role, frame in rows:
+                    digest = digest_of(job, Role(role), frame)
+                    if digest is None:
+                        self._sql("DELETE FROM files WHERE job=? AND role=? AND frame=?", (job, role, frame))
+                    else:
+                        change = "UPDATE files SET digest=? WHERE job=? AND role=? AND frame=?"
+                        self._sql(change, (digest, job, role, frame))
+        return count
 
     def _sql(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         try:

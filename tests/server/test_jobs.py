@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
+from void_server.job_database import JobDatabase
 from void_server.jobs import NOBODY, JobStore
 from void_server.limits import Limits
 from void_server.transitions import TRANSITIONS
@@ -284,6 +285,34 @@ def test_digests_of_an_older_release_are_made_anew_once(tmp_path: Path) -> None:
     assert store.digests("job-00001") == now, (
         "what was noted by this release stays, for damage to be found by"
     )
+
+
+def test_a_start_that_was_cut_short_goes_on_with_the_digests_that_are_left(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    for job in ("job-00001", "job-00002"):
+        store.submit(spec(job), NOBODY)
+        receive_all(store, job)
+    store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)) as database:
+        database.execute("PRAGMA user_version=0")
+    seen: list[str] = []
+
+    def cut_short(job: str, role: Role, frame: int) -> str:
+        seen.append(job)
+        if len(set(seen)) == 2:
+            raise KeyboardInterrupt
+        return "1" * 32
+
+    database = JobDatabase(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        database.renew_digests(cut_short)
+    database.close()
+    database = JobDatabase(tmp_path)
+    assert database.renew_digests(lambda job, role, frame: "2" * 32) == 4
+    made = [set(one.values()) for job in dict.fromkeys(seen) for one in database.digests(job).values()]
+    assert made == [{"1" * 32}, {"1" * 32}, {"2" * 32}, {"2" * 32}]
+    assert database.renew_digests(lambda job, role, frame: None) == 0
+    database.close()
 
 
 def test_how_a_worker_was_lost_outlives_the_server_until_the_job_is_asked_for_again(tmp_path: Path) -> None:

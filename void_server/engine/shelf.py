@@ -11,10 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from void_server import pixels
 from void_server.engine.motion import Mask
 from void_server.mapped import mapped
 
-Stored = NDArray[np.float16] | NDArray[np.float32]
+Stored = pixels.Pixels
 
 PLATES = 32
 """How many are ready at a time. In a file, so the memory is the system's to take back."""

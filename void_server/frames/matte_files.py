@@ -40,6 +40,7 @@ def read_mattes(paths: Mapping[Role, Path], frame: int, display: Box, read: Read
         frame: its number.
         display: the plate's display window, which the mattes must share. A matte is 0 outside its data
             window, a quadmask 255.
+        read: called for each file.
 
     Raises:
         MissingFrames, UnsupportedImage: see `read_plate`.
